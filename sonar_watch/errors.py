@@ -1,0 +1,71 @@
+"""The exceptions of sonar_watch, one tree:
+
+    SonarWatchError
+    +-- ConfigurationError  a setting is wrong: key, line, what was expected   (ValueError)
+    +-- FormatError         bytes break their format: file, offset             (ValueError)
+    +-- ImageError          a picture is cut, too large or not decodable       (ValueError)
+    +-- GeometryError       pixels cannot be tied to metres                    (ValueError)
+    +-- NavigationError     no usable position, heading or time                (ValueError)
+    +-- WeightsError        weights missing, or not the ones in the manifest   (OSError)
+    +-- InferenceError      the runtime could not run the network              (RuntimeError)
+    +-- JournalError        the journal cannot be read or written              (OSError)
+    +-- WireError           a message is not what docs/wire.md says            (ValueError)
+
+Messages say what was expected, what came and where (file, offset, key).
+"""
+
+
+class SonarWatchError(Exception):
+    """Anything this package raises on purpose."""
+
+
+class ConfigurationError(SonarWatchError, ValueError):
+    """A setting is wrong; the command line answers with exit code 78."""
+
+
+class FormatError(SonarWatchError, ValueError):
+    """Bytes that break the format they claim.
+
+    Parameters
+    ----------
+    message : str
+        What was expected and what came.
+    file : str, optional
+        Name of the file, or of the socket.
+    offset : int, optional
+        Byte offset of the datagram in the file.
+    """
+
+    def __init__(self, message: str, *, file: str = "", offset: int | None = None) -> None:
+        where = file + (f" at byte {offset}" if offset is not None else "")
+        super().__init__(f"{where}: {message}" if where else message)
+        self.file = file
+        self.offset = offset
+
+
+class ImageError(SonarWatchError, ValueError):
+    """A picture that is cut, too large or not decodable."""
+
+
+class GeometryError(SonarWatchError, ValueError):
+    """Pixels that cannot be tied to metres."""
+
+
+class NavigationError(SonarWatchError, ValueError):
+    """No usable position, heading or time."""
+
+
+class WeightsError(SonarWatchError, OSError):
+    """Weights that are missing or are not the ones the manifest names."""
+
+
+class InferenceError(SonarWatchError, RuntimeError):
+    """The runtime could not run the network."""
+
+
+class JournalError(SonarWatchError, OSError):
+    """The journal cannot be read or written."""
+
+
+class WireError(SonarWatchError, ValueError):
+    """A message that is not what docs/wire.md says."""

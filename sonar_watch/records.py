@@ -1,0 +1,634 @@
+"""The types that travel between the stages: read this first.
+
+Conventions, everywhere: SI units and the axis in each name; across-track + starboard;
+depth + down from the water surface; latitude and longitude in WGS84 degrees; heading and
+course clockwise from true north; time in UTC. Arrays are read-only and checked once.
+"""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from sonar_watch.errors import GeometryError, NavigationError
+
+FloatArray = npt.NDArray[np.float64]
+Float32Array = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int32]
+ByteImage = npt.NDArray[np.uint8]
+
+FLOOR_HALF_DB = -128
+"""Sample value of Kongsberg sounders that means "below threshold" (-64 dB), not a level."""
+
+_Array = TypeVar("_Array", bound=npt.NDArray[Any])
+_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "sonar-watch.identifiers.1")
+
+
+def iso_utc(time_utc: datetime) -> str:
+    """Return `time_utc` as ISO 8601 with microseconds and Z.
+
+    >>> iso_utc(datetime(2026, 1, 2, 3, 4, 5, 600, tzinfo=UTC))
+    '2026-01-02T03:04:05.000600Z'
+    """
+    return time_utc.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_utc(text: str) -> datetime:
+    """Return the instant of an ISO 8601 text; one without a zone is taken as UTC.
+
+    >>> parse_utc("2026-01-02T03:04:05Z").second
+    5
+
+    Raises
+    ------
+    ValueError
+        The text is not ISO 8601.
+    """
+    parsed = datetime.fromisoformat(text)
+    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+
+
+def identify(*measured: object) -> str:
+    """Return the uuid5 of what was measured: the same in a live run, a replay and a restart.
+
+    >>> identify("em710-210", 17, 0) == identify("em710-210", 17, 0)
+    True
+    """
+    return str(uuid.uuid5(_NAMESPACE, "\x1f".join(str(part) for part in measured)))
+
+
+def read_only(array: _Array) -> _Array:
+    """Return a view of `array` that nobody can write through."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRef:
+    """Where a ping or picture came from.
+
+    Parameters
+    ----------
+    source : str
+        Name of the source in the configuration.
+    file : str
+        File name without folders (a path differs between a live run and its replay).
+    offset : int or None
+        Byte offset of the first datagram of the swath; None for pictures.
+    ping_counter, swath : int or None
+        As the sounder counted; `swath` is the index within one transmission.
+    """
+
+    source: str
+    file: str
+    offset: int | None = None
+    ping_counter: int | None = None
+    swath: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoundSpeedProfile:
+    """Sound speed against depth.
+
+    Parameters
+    ----------
+    depth_m : ndarray, shape (n,), metres below the water surface, strictly increasing, n >= 2
+    speed_m_s : ndarray, shape (n,), metres per second, 1350 to 1650
+
+    Raises
+    ------
+    GeometryError
+        The levels are not increasing or a speed is not that of sea water.
+    """
+
+    depth_m: FloatArray
+    speed_m_s: FloatArray
+
+    def __post_init__(self) -> None:
+        depth, speed = np.asarray(self.depth_m, float), np.asarray(self.speed_m_s, float)
+        if depth.ndim != 1 or depth.shape != speed.shape or depth.size < 2:
+            raise GeometryError(f"expected two equal columns: {depth.shape}, {speed.shape}")
+        if not (np.all(np.diff(depth) > 0) and np.all((speed > 1350) & (speed < 1650))):
+            raise GeometryError("expected increasing depths and speeds between 1350 and 1650 m/s")
+        object.__setattr__(self, "depth_m", read_only(depth))
+        object.__setattr__(self, "speed_m_s", read_only(speed))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NavigationSample:
+    """One sentence's or datagram's worth of navigation, as it came.
+
+    Parameters
+    ----------
+    sensor : str
+        Which instrument said it, such as "spo", "skm", "nmea:INGGA"; series are kept apart by it.
+    time_s : ndarray, shape (n,), seconds since 1970-01-01 UTC, increasing
+    latitude, longitude : ndarray, shape (n,), degrees WGS84, or None
+        Of the positioning reference point (see `WaterColumnPing.lever_forward_m`).
+    heading_deg, course_deg : ndarray, shape (n,), degrees clockwise from true north, or None
+    speed_m_s : ndarray, shape (n,), over ground, or None
+    roll_deg : ndarray, shape (n,), + port side up, or None
+    pitch_deg : ndarray, shape (n,), + bow up, or None
+    heave_m : ndarray, shape (n,), + down, or None
+    depth_m : ndarray, shape (n,), water depth below the surface, or None
+    position_sigma_m : float or None
+        One standard deviation of the horizontal position, when the instrument says it.
+
+    Raises
+    ------
+    NavigationError
+        Shapes differ, or a latitude, longitude or time is not finite or out of range.
+    """
+
+    sensor: str
+    time_s: FloatArray
+    latitude: FloatArray | None = None
+    longitude: FloatArray | None = None
+    heading_deg: FloatArray | None = None
+    course_deg: FloatArray | None = None
+    speed_m_s: FloatArray | None = None
+    roll_deg: FloatArray | None = None
+    pitch_deg: FloatArray | None = None
+    heave_m: FloatArray | None = None
+    depth_m: FloatArray | None = None
+    position_sigma_m: float | None = None
+
+    def __post_init__(self) -> None:
+        size = np.size(self.time_s)
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if not isinstance(value, (np.ndarray, list, tuple)):
+                continue
+            array = np.atleast_1d(np.asarray(value, float))
+            if array.shape != (size,) or not np.all(np.isfinite(array)):
+                raise NavigationError(
+                    f"{self.sensor}: {name} expected {size} finite values, received {array}"
+                )
+            object.__setattr__(self, name, read_only(array))
+        if self.latitude is not None and np.any(np.abs(self.latitude) > 90):
+            raise NavigationError(f"{self.sensor}: latitude beyond 90 degrees: {self.latitude}")
+        if self.longitude is not None and np.any(np.abs(self.longitude) > 360):
+            raise NavigationError(f"{self.sensor}: longitude beyond 360 degrees: {self.longitude}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NavigationFix:
+    """The ship at one instant.
+
+    Parameters
+    ----------
+    time_utc : datetime
+    latitude, longitude : float
+        Degrees WGS84, of the positioning reference point; longitude in -180..180.
+    heading_deg : float
+        Of the vessel's bow, clockwise from true north, 0..360.
+    heading_source : {"heading", "course"}
+        "course" when no compass was heard and course over ground stands in for it.
+    roll_deg, pitch_deg, heave_m : float or None
+        + port up, + bow up, + down.
+    speed_m_s : float or None
+        Over ground.
+    position_sigma_m, heading_sigma_deg : float
+        One standard deviation each.
+    source : str
+        Sensors used, such as "spo+skm".
+    age_s : float
+        Distance in time to the nearest position sample used, >= 0; 0..1 s is usual.
+    """
+
+    time_utc: datetime
+    latitude: float
+    longitude: float
+    heading_deg: float
+    heading_source: Literal["heading", "course"] = "heading"
+    roll_deg: float | None = None
+    pitch_deg: float | None = None
+    heave_m: float | None = None
+    speed_m_s: float | None = None
+    position_sigma_m: float = 5.0
+    heading_sigma_deg: float = 0.5
+    source: str = ""
+    age_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        numbers = (self.latitude, self.longitude, self.heading_deg)
+        if not all(math.isfinite(number) for number in numbers):
+            raise NavigationError(f"expected finite position and heading, received {numbers}")
+        if abs(self.latitude) > 90 or abs(self.longitude) > 180:
+            raise NavigationError(f"position out of range: {self.latitude}, {self.longitude}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaterColumnPing:
+    """One swath of a multibeam echo sounder: a fan of beams, each a series of echo levels.
+
+    Parameters
+    ----------
+    time_utc : datetime
+        Of transmission.
+    ping_counter, swath : int
+        `swath` is the index within one transmission (0 or 1 for dual swath).
+    sounder : str
+        Model and serial number, such as "em710-210"; one stream of swaths.
+    beam_angle_deg : ndarray, shape (b,), float32
+        From the vertical, + starboard, motion already taken out.
+    samples_half_db : ndarray, shape (b, s), int8
+        Echo level in steps of 0.5 dB; row `i` starts at range sample `first_sample[i]` and is
+        filled with -128 (the floor: below threshold, not a level) beyond `sample_count[i]`.
+    first_sample, sample_count : ndarray, shape (b,), int32
+    detected_sample : ndarray, shape (b,), float32
+        Range sample of the detected bottom; NaN where there is none.
+    sector : ndarray, shape (b,), int32
+        Transmit sector of each beam, an index into the next two.
+    sector_frequency_hz, sector_tilt_deg : ndarray, shape (sectors,), float32
+        Centre frequency; tilt + forward.
+    sample_rate_hz, sound_speed_m_s : float
+        Range = sound_speed * sample / (2 * sample_rate).
+    tvg_range_factor, tvg_offset_db : float
+        The X and C of the time-varying gain X log R + 2 alpha R + C.
+    transducer_depth_m : float
+        Below the water surface at this ping, heave included.
+    lever_forward_m, lever_starboard_m : float
+        Vessel frame, from the positioning reference point to the transducer.
+    profile : SoundSpeedProfile or None
+    runtime : str
+        The configuration that shapes the background: one word per distinct setting.
+    beam_width_deg : float
+        Across-track receive beam width, one-way at -3 dB.
+    source : SourceRef
+
+    Raises
+    ------
+    GeometryError
+        Shapes that do not belong together, or numbers no sounder has.
+    """
+
+    time_utc: datetime
+    ping_counter: int
+    swath: int
+    sounder: str
+    beam_angle_deg: Float32Array
+    samples_half_db: npt.NDArray[np.int8]
+    first_sample: IntArray
+    sample_count: IntArray
+    detected_sample: Float32Array
+    sector: IntArray
+    sector_frequency_hz: Float32Array
+    sector_tilt_deg: Float32Array
+    sample_rate_hz: float
+    sound_speed_m_s: float
+    tvg_range_factor: float = 30.0
+    tvg_offset_db: float = 0.0
+    transducer_depth_m: float = 0.0
+    lever_forward_m: float = 0.0
+    lever_starboard_m: float = 0.0
+    profile: SoundSpeedProfile | None = None
+    runtime: str = ""
+    beam_width_deg: float = 1.0
+    source: SourceRef
+
+    def __post_init__(self) -> None:
+        beams = np.shape(self.beam_angle_deg)
+        for name in ("first_sample", "sample_count", "detected_sample", "sector"):
+            if np.shape(getattr(self, name)) != beams:
+                raise GeometryError(f"{name}: expected shape {beams}")
+        if np.ndim(self.samples_half_db) != 2 or self.samples_half_db.shape[:1] != beams:
+            raise GeometryError(f"samples: expected {beams} rows, got {self.samples_half_db.shape}")
+        if not np.all(np.abs(self.beam_angle_deg) <= 90):
+            raise GeometryError("beam angles: expected -90..90 degrees from the vertical")
+        if not (self.sample_rate_hz > 0 and 1300 < self.sound_speed_m_s < 1700):
+            raise GeometryError(
+                f"expected a sample rate above 0 Hz and a sound speed of sea water, received "
+                f"{self.sample_rate_hz} Hz, {self.sound_speed_m_s} m/s"
+            )
+        for name in ("beam_angle_deg", "samples_half_db", "first_sample", "sample_count",
+                     "detected_sample", "sector", "sector_frequency_hz", "sector_tilt_deg"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
+
+    @property
+    def metres_per_sample(self) -> float:
+        """Range of one sample: c / (2 fs)."""
+        return self.sound_speed_m_s / (2.0 * self.sample_rate_hz)
+
+    @property
+    def frame_id(self) -> str:
+        """The id of what was measured: sounder, ping, swath and time."""
+        return identify(self.sounder, self.ping_counter, self.swath, iso_utc(self.time_utc))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameGeometry:
+    """What ties the pixels of a frame to metres.
+
+    Pixel coordinates are continuous: x = 0 is the left edge of the first column, x = width_px
+    the right edge of the last, and across = left + x * (right - left) / width_px.
+
+    Parameters
+    ----------
+    left_m, right_m : float
+        Across-track of the outer edges, + starboard of the transducer.
+    top_m, bottom_m : float
+        Depth of the outer edges, + down from the water surface.
+    width_px, height_px : int
+    transducer_depth_m : float
+    lever_forward_m, lever_starboard_m : float
+        Vessel frame, from the positioning reference point to the transducer.
+    beam_width_deg : float
+        Drives the position error away from nadir.
+    refraction : {"layered", "straight", "given"}
+        How rays were traced; "given" when the picture came with its extents.
+    minimum_slant_range_m : float or None
+        Range of the first bottom echo; beyond it the side lobes of the bottom cover the water.
+    seabed_depth_m : ndarray, shape (width_px,), float32, or None
+        Depth of the detected bottom below each column; NaN where none is known.
+
+    Raises
+    ------
+    GeometryError
+        Edges that are not finite, or an image without extent.
+    """
+
+    left_m: float
+    right_m: float
+    top_m: float
+    bottom_m: float
+    width_px: int
+    height_px: int
+    transducer_depth_m: float = 0.0
+    lever_forward_m: float = 0.0
+    lever_starboard_m: float = 0.0
+    beam_width_deg: float = 1.0
+    refraction: Literal["layered", "straight", "given"] = "given"
+    minimum_slant_range_m: float | None = None
+    seabed_depth_m: Float32Array | None = None
+
+    def __post_init__(self) -> None:
+        edges = (self.left_m, self.right_m, self.top_m, self.bottom_m)
+        if not all(math.isfinite(edge) for edge in edges):
+            raise GeometryError(f"expected finite edges, received {edges}")
+        if self.right_m <= self.left_m or self.bottom_m <= self.top_m:
+            raise GeometryError(f"expected left < right and top < bottom, received {edges}")
+        if self.width_px < 1 or self.height_px < 1:
+            raise GeometryError(f"empty image: {self.width_px} x {self.height_px} px")
+        if self.seabed_depth_m is not None:
+            if self.seabed_depth_m.shape != (self.width_px,):
+                raise GeometryError(f"seabed: expected {self.width_px} columns")
+            object.__setattr__(self, "seabed_depth_m", read_only(self.seabed_depth_m))
+
+    @property
+    def pixel_across_m(self) -> float:
+        """Width of one pixel in metres."""
+        return (self.right_m - self.left_m) / self.width_px
+
+    @property
+    def pixel_depth_m(self) -> float:
+        """Height of one pixel in metres."""
+        return (self.bottom_m - self.top_m) / self.height_px
+
+    def across_track_m(self, x_px: float) -> float:
+        """Return metres to starboard of pixel coordinate `x_px`."""
+        return self.left_m + x_px * self.pixel_across_m
+
+    def depth_m(self, y_px: float) -> float:
+        """Return metres below the surface of pixel coordinate `y_px`."""
+        return self.top_m + y_px * self.pixel_depth_m
+
+    def to_pixels(self, across_track_m: float, depth_m: float) -> tuple[float, float]:
+        """Return the pixel coordinates (x, y) of a point in metres."""
+        return (
+            (across_track_m - self.left_m) / self.pixel_across_m,
+            (depth_m - self.top_m) / self.pixel_depth_m,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaterColumnFrame:
+    """The picture of one swath, with what is needed to put a pixel on the seabed.
+
+    Parameters
+    ----------
+    frame_id : str
+        uuid5 of what was measured.
+    time_utc : datetime
+    sounder : str
+    image : ndarray, shape (h, w) or (h, w, 3), uint8
+        Grey or BGR; 0 where there is no data.
+    geometry : FrameGeometry
+    navigation : NavigationFix or None
+        None until the navigation of its instant is known.
+    source : SourceRef
+    """
+
+    frame_id: str
+    time_utc: datetime
+    sounder: str
+    image: ByteImage
+    geometry: FrameGeometry
+    navigation: NavigationFix | None = None
+    source: SourceRef
+
+    def __post_init__(self) -> None:
+        shape = self.image.shape
+        size = (self.geometry.height_px, self.geometry.width_px)
+        if self.image.dtype != np.uint8 or shape[:2] != size or shape[2:] not in ((), (3,)):
+            raise GeometryError(f"image: expected uint8 of {size}, received {shape}")
+        object.__setattr__(self, "image", read_only(self.image))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeolocatedDetection:
+    """One box, in metres and on the seabed.
+
+    Parameters
+    ----------
+    frame_id : str
+    time_utc : datetime
+    class_name : str
+        "signal" or "noise".
+    confidence : float
+    across_track_m, depth_m : tuple of float
+        Extents of the box (min, max).
+    foot_depth_m, height_m : float
+        Depth of its lower edge; height above it.
+    latitude, longitude : float or None
+        Of the foot; None without a usable fix, with the reason in `position_note`.
+    covariance_m2 : tuple of float (ee, en, nn) or None
+        Of the foot, east and north.
+    depth_sigma_m : float
+    veto : str or None
+        Why it was turned down, or None.
+    position_note : str or None
+    """
+
+    frame_id: str
+    time_utc: datetime
+    class_name: str
+    confidence: float
+    across_track_m: tuple[float, float]
+    depth_m: tuple[float, float]
+    foot_depth_m: float
+    height_m: float
+    latitude: float | None = None
+    longitude: float | None = None
+    covariance_m2: tuple[float, float, float] | None = None
+    depth_sigma_m: float = 0.0
+    veto: str | None = None
+    position_note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeolocatedFrame:
+    """What one swath gave, also when that is nothing: the input of the tracker.
+
+    Parameters
+    ----------
+    frame_id, time_utc, sounder, source
+        As in `WaterColumnFrame`.
+    navigation : NavigationFix or None
+    coverage_across_m : tuple of float
+        Across-track reach of the fan at the seabed (port, starboard), + starboard.
+    seabed_depth_m : float or None
+        Median depth of the detected bottom.
+    detections : tuple of GeolocatedDetection
+    """
+
+    frame_id: str
+    time_utc: datetime
+    sounder: str
+    source: SourceRef
+    navigation: NavigationFix | None
+    coverage_across_m: tuple[float, float]
+    seabed_depth_m: float | None = None
+    detections: tuple[GeolocatedDetection, ...] = ()
+
+
+EventState = Literal["tentative", "open", "ended", "retracted"]
+AlertKind = Literal["new", "update", "end", "retract"]
+Tense = Literal["live", "replay", "test"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlumeEvent:
+    """One plume seen on one pass, confirmed over several swaths.
+
+    Parameters
+    ----------
+    event_id : str
+        uuid5 of the first frame and foot.
+    state : {"tentative", "open", "ended", "retracted"}
+    sounder : str
+    first_seen_utc, last_seen_utc : datetime
+    latitude, longitude : float or None
+        Best position of the foot.
+    covariance_m2 : tuple of float (ee, en, nn) or None
+        Of that position, east and north.
+    foot_depth_m, top_depth_m, height_m, width_m : float
+    swath_count, swaths_possible : int
+        Swaths that showed it, of those that could have.
+    peak_confidence, median_confidence : float
+    site_id : str
+        The place on the seabed; the same for every pass over it.
+    best_frame_id : str
+        Frame of the peak confidence.
+    best_source : SourceRef
+    vetoed : tuple of (str, int)
+        Reasons and numbers of the detections turned down beside it.
+    position_note : str or None
+        Why there is no position.
+    """
+
+    event_id: str
+    state: EventState
+    sounder: str
+    first_seen_utc: datetime
+    last_seen_utc: datetime
+    latitude: float | None
+    longitude: float | None
+    covariance_m2: tuple[float, float, float] | None
+    foot_depth_m: float
+    top_depth_m: float
+    height_m: float
+    width_m: float
+    swath_count: int
+    swaths_possible: int
+    peak_confidence: float
+    median_confidence: float
+    site_id: str
+    best_frame_id: str
+    best_source: SourceRef
+    vetoed: tuple[tuple[str, int], ...] = ()
+    position_note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventChange:
+    """A change worth telling: what the tracker hands on."""
+
+    kind: AlertKind
+    time_utc: datetime
+    event: PlumeEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """What made the alert: hashes (hex) and names, never a clock or a path."""
+
+    weights: str
+    config: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One message of the journal.
+
+    Parameters
+    ----------
+    sequence : int
+        1, 2, 3 ... within one journal.
+    tense : {"live", "replay", "test"}
+    kind : {"new", "update", "end", "retract"}
+    time_utc : datetime
+        Data time of the change.
+    event : PlumeEvent
+    provenance : Provenance
+    """
+
+    sequence: int
+    tense: Tense
+    kind: AlertKind
+    time_utc: datetime
+    event: PlumeEvent
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantined:
+    """Something that could not be used: set aside, counted, never fatal."""
+
+    source: SourceRef
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineEnd:
+    """A source's word that no more navigation for what it gave so far will come.
+
+    At the end of a replayed line, or live when a newer line has begun or the line has been
+    silent beyond its limit: held frames are then released with the navigation there is.
+    """
+
+    source: str
+    checkpoint: Mapping[str, Any] = field(default_factory=dict)
+
+
+SourceItem = WaterColumnPing | WaterColumnFrame | NavigationSample | Quarantined | LineEnd
+"""What sources hand to the pipeline."""
