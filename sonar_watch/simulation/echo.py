@@ -10,7 +10,6 @@ Rays are straight, at one sound speed.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 
 import numpy as np
@@ -22,41 +21,12 @@ from sonar_watch.records import (
     WaterColumnPing,
 )
 from sonar_watch.simulation.scene import Layer, Plume, Scene, School
+from sonar_watch.simulation.ship import ShipState
 from sonar_watch.simulation.sounders import SOUND_SPEED_M_S, Sounder
 
 _FWHM = 2.355
 VISIBLE_DB = 4.0
 """A plume's true box holds what stands this far over its surroundings."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShipState:
-    """The ship at one transmission; position of the reference point in metres from the origin."""
-
-    time_utc: datetime
-    east_m: float
-    north_m: float
-    heading_deg: float
-    ping_counter: int
-    swath: int = 0
-    speed_m_s: float = 2.5
-    heave_m: float = 0.0
-
-    def to_ship(self, east_m: float, north_m: float) -> tuple[float, float]:
-        """Return metres (forward, starboard) of the ship's reference point of a place."""
-        sin, cos = np.sin(np.radians(self.heading_deg)), np.cos(np.radians(self.heading_deg))
-        east, north = east_m - self.east_m, north_m - self.north_m
-        return float(east * sin + north * cos), float(east * cos - north * sin)
-
-    def to_world(
-        self, forward_m: FloatArray, starboard_m: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
-        """Return metres (east, north) of the origin of a place seen from the ship."""
-        sin, cos = np.sin(np.radians(self.heading_deg)), np.cos(np.radians(self.heading_deg))
-        return (
-            self.east_m + forward_m * sin + starboard_m * cos,
-            self.north_m + forward_m * cos - starboard_m * sin,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +185,7 @@ class _Swath:
     def add_plume(self, plume: Plume) -> None:
         """A leaning, patchy column of one or more strands."""
         forward, starboard = self._from_transducer(plume.east_m, plume.north_m)
-        lean_forward, lean_starboard = self._rotate(plume.lean_east, plume.lean_north)
+        lean_forward, lean_starboard = self.state.rotate_to_ship(plume.lean_east, plume.lean_north)
         foot = float(self.scene.seabed.at(plume.east_m, plume.north_m))
         far = 4 * plume.radius_m + plume.spread_m + 0.02 * foot
         drift = lean_starboard * plume.height_m
@@ -267,13 +237,6 @@ class _Swath:
     def _from_transducer(self, east_m: float, north_m: float) -> tuple[float, float]:
         forward, starboard = self.state.to_ship(east_m, north_m)
         return forward - self.sounder.lever_forward_m, starboard - self.sounder.lever_starboard_m
-
-    def _rotate(self, east: float, north: float) -> tuple[float, float]:
-        heading = np.radians(self.state.heading_deg)
-        return (
-            float(east * np.sin(heading) + north * np.cos(heading)),
-            float(east * np.cos(heading) - north * np.sin(heading)),
-        )
 
     def _cut(self, window: tuple[slice, slice]) -> tuple[Float32Array, Float32Array, Float32Array]:
         return self.grid.across_m[window], self.grid.depth_m[window], self.grid.range_m[window[1]]
