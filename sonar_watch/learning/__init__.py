@@ -1,1 +1,1 @@
-"""TODO"""
+"""Teaching and judging detectors: annotations, training, export and scores."""

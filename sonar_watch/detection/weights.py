@@ -1,0 +1,262 @@
+"""Which weights there are and where: models/MANIFEST.yaml, and nothing opened unchecked.
+
+A manifest names, for each model, its files with their sha256 and what the network expects:
+
+    schema: sonar_watch.models/1
+    models:
+      plume-n:
+        files:
+          torch: {name: plume-n.pt, sha256: 5f70...}
+          openvino: {name: plume-n.xml, sha256: 21c9...}
+          openvino_weights: {name: plume-n.bin, sha256: 77a0...}
+        classes: [signal, noise]
+        input_size: [640, 640]        # height, width in pixels
+        channels: 3
+        head: nms                     # nms: raw boxes, thinned out here; end2end: final boxes
+        architecture: yolo26n
+        trained_on: what it has seen
+        licence: AGPL-3.0-or-later
+        scores: {f1: 0.9, confidence: 0.31}
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from sonar_watch.errors import WeightsError
+
+logger = logging.getLogger(__name__)
+
+MANIFEST_NAME = "MANIFEST.yaml"
+SCHEMA = "sonar_watch.models/1"
+MODELS_VARIABLE = "SONAR_WATCH_MODELS"
+Head = Literal["nms", "end2end"]
+Role = Literal["torch", "openvino", "openvino_weights"]
+ROLES: tuple[Role, ...] = ("torch", "openvino", "openvino_weights")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightsFile:
+    """One file of a model and the sha256 (hex) it must have."""
+
+    path: Path
+    sha256: str
+
+    def read(self) -> bytes:
+        """Return the bytes of the file, checked.
+
+        Raises
+        ------
+        WeightsError
+            The file is missing, or is not the one the manifest names.
+        """
+        try:
+            content = self.path.read_bytes()
+        except OSError as error:
+            raise WeightsError(f"{self.path}: cannot be read ({error}); {_REMEDY}") from error
+        received = hashlib.sha256(content).hexdigest()
+        if received != self.sha256:
+            raise WeightsError(
+                f"{self.path}: expected sha256 {self.sha256}, received {received} "
+                f"({len(content)} bytes); {_REMEDY}"
+            )
+        return content
+
+
+_REMEDY = (
+    f"put back the file that {MANIFEST_NAME} beside it names, or export the model again "
+    "with `sonar-watch train`"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightsEntry:
+    """One model of a manifest.
+
+    Parameters
+    ----------
+    name : str
+    files : mapping of {"torch", "openvino", "openvino_weights"} to WeightsFile
+    classes : tuple of str
+    input_size : tuple of int
+        Height and width of the network's input, in pixels.
+    channels : {1, 3}
+    head : {"nms", "end2end"}
+        "nms": raw boxes that overlap, thinned out after the network. "end2end": final boxes.
+    architecture, trained_on, licence : str
+    scores : mapping of str to float or str
+    """
+
+    name: str
+    files: Mapping[str, WeightsFile]
+    classes: tuple[str, ...]
+    input_size: tuple[int, int]
+    channels: int = 3
+    head: Head = "nms"
+    architecture: str = ""
+    trained_on: str = ""
+    licence: str = ""
+    scores: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def sha256(self) -> str:
+        """The hash that names this model in an alert, the same whatever runtime carries it."""
+        return next(self.files[role].sha256 for role in ROLES if role in self.files)
+
+    def file(self, role: Role) -> WeightsFile:
+        """Return the file of a role.
+
+        Raises
+        ------
+        WeightsError
+            The model has no such file.
+        """
+        if role not in self.files:
+            raise WeightsError(f"{self.name}: expected a file for {role!r}, has {[*self.files]}")
+        return self.files[role]
+
+    def check(self) -> None:
+        """Check every file of the model; raises `WeightsError` at the first wrong one."""
+        for file in self.files.values():
+            file.read()
+
+
+def read_manifest(folder: Path) -> dict[str, WeightsEntry]:
+    """Return the models that the manifest of a folder names, by name.
+
+    Raises
+    ------
+    WeightsError
+        The manifest is missing, is not YAML or lacks what it must say.
+    """
+    path = folder / MANIFEST_NAME
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise WeightsError(f"{path}: expected a manifest of models: {error}") from error
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        raise WeightsError(f"{path}: expected `schema: {SCHEMA}` at the top")
+    models = document.get("models") or {}
+    return {name: _entry(name, body, path) for name, body in models.items()}
+
+
+def _entry(name: str, body: Any, manifest: Path) -> WeightsEntry:
+    """Return one model of a manifest, every field of its own type."""
+    try:
+        height, width = body["input_size"]
+        entry = WeightsEntry(
+            name=name,
+            files={
+                role: WeightsFile(path=manifest.parent / file["name"], sha256=str(file["sha256"]))
+                for role, file in body["files"].items()
+            },
+            classes=tuple(str(one) for one in body["classes"]),
+            input_size=(int(height), int(width)),
+            channels=int(body.get("channels", 3)),
+            head=body.get("head", "nms"),
+            architecture=str(body.get("architecture", "")),
+            trained_on=str(body.get("trained_on", "")),
+            licence=str(body.get("licence", "")),
+            scores=dict(body.get("scores") or {}),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise WeightsError(f"{manifest}: model {name!r}: {type(error).__name__} {error}") from error
+    _check_entry(entry, manifest)
+    return entry
+
+
+def _check_entry(entry: WeightsEntry, manifest: Path) -> None:
+    """Refuse a model that no runtime here could use."""
+    where = f"{manifest}: model {entry.name!r}"
+    if entry.head not in ("nms", "end2end"):
+        raise WeightsError(f"{where}: head: expected nms or end2end, received {entry.head!r}")
+    if entry.channels not in (1, 3):
+        raise WeightsError(f"{where}: channels: expected 1 or 3, received {entry.channels}")
+    if not entry.files or set(entry.files) - set(ROLES):
+        raise WeightsError(f"{where}: files: expected some of {ROLES}, received {[*entry.files]}")
+    for file in entry.files.values():
+        if file.path.parent != manifest.parent:
+            raise WeightsError(f"{where}: expected a plain file name, received {file.path}")
+
+
+def write_manifest(folder: Path, entries: Mapping[str, WeightsEntry]) -> None:
+    """Write the manifest of a folder, atomically, models in the order of their names."""
+    document = {
+        "schema": SCHEMA,
+        "models": {name: _body(entries[name]) for name in sorted(entries)},
+    }
+    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=99)
+    temporary = folder / f".{MANIFEST_NAME}.tmp"
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(folder / MANIFEST_NAME)
+
+
+def _body(entry: WeightsEntry) -> dict[str, Any]:
+    """Return one model as the manifest says it."""
+    return {
+        "architecture": entry.architecture,
+        "classes": list(entry.classes),
+        "input_size": list(entry.input_size),
+        "channels": entry.channels,
+        "head": entry.head,
+        "trained_on": entry.trained_on,
+        "licence": entry.licence,
+        "scores": dict(entry.scores),
+        "files": {
+            role: {"name": entry.files[role].path.name, "sha256": entry.files[role].sha256}
+            for role in ROLES
+            if role in entry.files
+        },
+    }
+
+
+def model_folders(models_dir: Path | None = None) -> tuple[Path, ...]:
+    """Return where weights are looked for, in order; only `models_dir` when it is given."""
+    return (models_dir,) if models_dir is not None else tuple(_default_folders())
+
+
+def _default_folders() -> Iterator[Path]:
+    """Yield the environment's, the user's, the system's, then the package's own folder."""
+    if os.environ.get(MODELS_VARIABLE):
+        yield Path(os.environ[MODELS_VARIABLE])
+    user = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    system = os.environ.get("XDG_DATA_DIRS") or "/usr/local/share:/usr/share"
+    for folder in (user, *system.split(":")):
+        yield Path(folder) / "sonar_watch" / "models"
+    package = Path(__file__).resolve().parents[1]
+    yield package.parent / "models"  # a checkout
+    yield package / "models"  # an installed wheel
+
+
+def find_weights(name: str, models_dir: Path | None = None) -> WeightsEntry:
+    """Return the first model of that name, looking in `model_folders(models_dir)`.
+
+    Nothing is opened yet: each runtime checks the sha256 of the very bytes it loads.
+
+    Raises
+    ------
+    WeightsError
+        No manifest on the way names the model, or one that should is broken.
+    """
+    folders = model_folders(models_dir)
+    known: list[str] = []
+    for folder in folders:
+        if not (folder / MANIFEST_NAME).is_file():
+            continue
+        models = read_manifest(folder)
+        if name in models:
+            logger.debug("weights %s from %s", name, folder)
+            return models[name]
+        known += models
+    raise WeightsError(
+        f"weights {name!r}: named by no {MANIFEST_NAME} in {', '.join(map(str, folders))}; "
+        f"known there: {', '.join(known) or 'none'}"
+    )

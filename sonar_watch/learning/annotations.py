@@ -1,0 +1,114 @@
+"""Labels in the YOLO text format, and the YAML file that describes a dataset.
+
+One text file per image: a line `class x y w h` per object, the centre and the size as fractions
+of the image. An image without objects has an empty file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from sonar_watch.detection.detections import Detections
+from sonar_watch.errors import FormatError
+
+
+def write_labels(path: Path, truth: Detections, width_px: int, height_px: int) -> None:
+    """Write the boxes of one image, clipped to it; an empty file when there are none.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder is made when missing.
+    truth : Detections
+        Boxes in pixels of the image; confidences are not written.
+    width_px, height_px : int
+        Of the image.
+    """
+    size = np.array([width_px, height_px] * 2, float)
+    boxes = np.clip(truth.xyxy / size, 0.0, 1.0)
+    lines = [
+        f"{class_id} {(x1 + x2) / 2:.6f} {(y1 + y2) / 2:.6f} {x2 - x1:.6f} {y2 - y1:.6f}\n"
+        for class_id, (x1, y1, x2, y2) in zip(truth.class_id, boxes.tolist(), strict=True)
+        if x2 > x1 and y2 > y1
+    ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+def read_labels(
+    path: Path, width_px: int, height_px: int, class_names: tuple[str, ...]
+) -> Detections:
+    """Return the labelled boxes of one image, in pixels, each with confidence 1.
+
+    A missing file means an image without objects, as for the trainer.
+
+    Raises
+    ------
+    FormatError
+        A line that is not five numbers, or numbers beyond the image or the classes.
+    """
+    if not path.exists():
+        return Detections.empty(class_names)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    rows = [
+        _parse_line(line, f"{path.name} line {number}", len(class_names))
+        for number, line in enumerate(lines, start=1)
+        if line.strip()
+    ]
+    table = np.array(rows, float).reshape(-1, 5)
+    centre, half = table[:, 1:3], table[:, 3:5] / 2
+    corners = np.hstack([centre - half, centre + half]) * ([width_px, height_px] * 2)
+    return Detections(
+        xyxy=corners.astype(np.float32),
+        confidence=np.ones(len(table), np.float32),
+        class_id=table[:, 0].astype(np.int32),
+        class_names=class_names,
+    )
+
+
+def _parse_line(line: str, where: str, classes: int) -> list[float]:
+    """Return class, centre and size of one line, checked."""
+    try:
+        numbers = [float(word) for word in line.split()]
+    except ValueError as error:
+        raise FormatError(f"expected `class x y w h`, received {line!r}", file=where) from error
+    if len(numbers) != 5 or not all(0 <= number <= 1 for number in numbers[1:]):
+        raise FormatError(f"expected a class and four fractions, received {line!r}", file=where)
+    if numbers[0] not in range(classes):
+        raise FormatError(f"expected a class below {classes}, received {line!r}", file=where)
+    return numbers
+
+
+def write_dataset(
+    root: Path, class_names: Sequence[str], train: str = "images/train", val: str = "images/val"
+) -> Path:
+    """Write `root/dataset.yaml` and return its path.
+
+    The labels of `images/train/x.png` are in `labels/train/x.txt`, as ultralytics expects.
+    """
+    document = {
+        "path": str(root.resolve()),
+        "train": train,
+        "val": val,
+        "names": dict(enumerate(class_names)),
+    }
+    path = root / "dataset.yaml"
+    path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    return path
+
+
+def label_path(image: Path) -> Path:
+    """Return where the labels of an image are: `.../images/... .png` -> `.../labels/... .txt`.
+
+    >>> label_path(Path("set/images/val/0001.png")).as_posix()
+    'set/labels/val/0001.txt'
+    """
+    parts = list(image.parts)
+    places = [index for index, part in enumerate(parts[:-1]) if part == "images"]
+    if places:
+        parts[places[-1]] = "labels"
+    return Path(*parts).with_suffix(".txt")

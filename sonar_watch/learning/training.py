@@ -1,0 +1,280 @@
+"""Training a detector from scratch through ultralytics: offline, quiet, resumable."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from sonar_watch.detection.offline import import_ultralytics
+from sonar_watch.errors import ConfigurationError
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingOptions:
+    """How a detector is trained.
+
+    Parameters
+    ----------
+    data : Path
+        The dataset's YAML file (see `learning.annotations.write_dataset`).
+    out : Path
+        Folder for checkpoints; made when missing. Keep it outside the source tree.
+    model : str
+        Architecture, such as "yolo26n.yaml" (random start), or a `.pt` file to go on from.
+    image_size : int
+        Side of the square input in pixels, a multiple of 32.
+    epochs : int
+        Passes over the images; with `time_limit_h` only a first guess.
+    batch : int
+        Images per step of the optimiser.
+    seed : int
+    resume : bool
+        Go on from `out/weights/last.pt` when there is one, start when there is none.
+    time_limit_h : float or None
+        Stop after so many hours; the learning rate falls towards that moment.
+    fraction : float
+        Share of the training images used, above 0 up to 1.
+    workers : int
+        Processes that load images; on a CPU none are used.
+    threads : int or None
+        Threads of torch on the CPU; None leaves its own choice.
+    device : str
+        "auto" (CUDA where there is one), "cpu" or "cuda:0".
+    cache : {"none", "ram", "disk"}
+        Where decoded images are kept between epochs.
+    optimizer : {"AdamW", "SGD", "MuSGD", "auto"}
+    learning_rate : float
+        At the start, after the warm-up.
+    final_rate_fraction : float
+        Of the learning rate, reached at the end.
+    warmup_epochs : float
+    weight_decay : float
+    mosaic : float
+        Probability of pasting four images together; off again for the last tenth.
+    scale, translate : float
+        Range of random zoom (+-) and shift (+-), as fractions.
+    flip : float
+        Probability of swapping port and starboard.
+    brightness : float
+        Range of random brightness (+-), as a fraction.
+    validate : bool
+        Score the validation images after each epoch and keep the best; else the last is kept.
+    checkpoint_every : int
+        Keep an extra checkpoint each so many epochs; 0 keeps none.
+
+    Raises
+    ------
+    ConfigurationError
+        A number beyond its range.
+    """
+
+    data: Path
+    out: Path
+    model: str = "yolo26n.yaml"
+    image_size: int = 640
+    epochs: int = 30
+    batch: int = 8
+    seed: int = 0
+    resume: bool = False
+    time_limit_h: float | None = None
+    fraction: float = 1.0
+    workers: int = 4
+    threads: int | None = None
+    device: str = "auto"
+    cache: Literal["none", "ram", "disk"] = "none"
+    optimizer: Literal["AdamW", "SGD", "MuSGD", "auto"] = "AdamW"
+    learning_rate: float = 0.002
+    final_rate_fraction: float = 0.02
+    warmup_epochs: float = 0.5
+    weight_decay: float = 0.0005
+    mosaic: float = 0.0
+    scale: float = 0.2
+    translate: float = 0.1
+    flip: float = 0.5
+    brightness: float = 0.2
+    validate: bool = False
+    checkpoint_every: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch", "image_size", "learning_rate"):
+            if getattr(self, name) <= 0:
+                raise ConfigurationError(f"{name}: expected above 0, received {getattr(self, name)}")
+        if self.image_size % 32:
+            raise ConfigurationError(
+                f"image_size: expected a multiple of 32, received {self.image_size}"
+            )
+        if not 0 < self.fraction <= 1:
+            raise ConfigurationError(f"fraction: expected above 0 up to 1, received {self.fraction}")
+        if self.time_limit_h is not None and not self.time_limit_h > 0:
+            raise ConfigurationError(
+                f"time_limit_h: expected above 0 or none, received {self.time_limit_h}"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingProgress:
+    """How far a training run is.
+
+    Parameters
+    ----------
+    epoch, epochs : int
+        The current one, from 1, of how many.
+    batch, batches : int
+        Done in this epoch, of how many.
+    loss : float
+        Sum of the parts of the loss, mean over the epoch so far.
+    elapsed_s, remaining_s : float
+        Of this run; the rest is an estimate.
+    """
+
+    epoch: int
+    epochs: int
+    batch: int
+    batches: int
+    loss: float
+    elapsed_s: float
+    remaining_s: float
+
+
+ProgressListener = Callable[[TrainingProgress], None]
+
+
+def train(options: TrainingOptions, on_progress: ProgressListener | None = None) -> Path:
+    """Train a detector and return the checkpoint to evaluate and export.
+
+    Parameters
+    ----------
+    options : TrainingOptions
+    on_progress : callable or None
+        Told after each batch.
+
+    Returns
+    -------
+    Path
+        `out/weights/best.pt` when validated each epoch, `out/weights/last.pt` otherwise.
+
+    Raises
+    ------
+    ConfigurationError
+        The dataset's file is missing, or there is nothing left to resume.
+    """
+    if not options.data.is_file():
+        raise ConfigurationError(f"data: expected a dataset's YAML file, received {options.data}")
+    import_ultralytics()
+    import torch
+
+    out = options.out.resolve()
+    last = out / "weights" / "last.pt"
+    resumed = options.resume and last.is_file()
+    trainer = _trainer_class(options)(overrides=_overrides(options, out, last if resumed else None))
+    for event, listener in _listeners(on_progress):
+        trainer.add_callback(event, listener)
+    if options.threads is not None:
+        trainer.add_callback("on_train_start", lambda _: torch.set_num_threads(options.threads))
+    try:
+        trainer.train()
+    except AssertionError as error:  # how ultralytics says that the run was complete
+        raise ConfigurationError(f"{last}: nothing to resume: {error}") from error
+    return Path(trainer.best if options.validate else trainer.last)
+
+
+def _trainer_class(options: TrainingOptions) -> Any:
+    """Return the trainer; without validation it spends no time on scoring at the end either."""
+    from ultralytics.models.yolo.detect import DetectionTrainer
+
+    if options.validate:
+        return DetectionTrainer
+
+    class UnvalidatedTrainer(DetectionTrainer):  # type: ignore[misc]
+        def validate(self) -> tuple[dict[str, float], None]:
+            return {}, None
+
+        def final_eval(self) -> None:
+            from ultralytics.utils.torch_utils import strip_optimizer
+
+            strip_optimizer(self.last)
+
+    return UnvalidatedTrainer
+
+
+def _overrides(options: TrainingOptions, out: Path, resume: Path | None) -> dict[str, Any]:
+    """Return the options in ultralytics' own words."""
+    overrides: dict[str, Any] = {
+        "task": "detect", "mode": "train",
+        "model": str(resume or options.model), "data": str(options.data.resolve()),
+        "project": str(out.parent), "name": out.name, "save_dir": str(out), "exist_ok": True,
+        "imgsz": options.image_size, "epochs": options.epochs, "time": options.time_limit_h,
+        "batch": options.batch, "nbs": options.batch,  # one optimiser step per batch
+        "seed": options.seed, "deterministic": True, "workers": options.workers,
+        "fraction": options.fraction, "device": _device(options.device),
+        "cache": False if options.cache == "none" else options.cache,
+        "optimizer": options.optimizer, "lr0": options.learning_rate,
+        "lrf": options.final_rate_fraction, "warmup_epochs": options.warmup_epochs,
+        "warmup_bias_lr": options.learning_rate, "weight_decay": options.weight_decay,
+        "mosaic": options.mosaic, "close_mosaic": math.ceil(options.epochs / 10),
+        "scale": options.scale, "translate": options.translate, "fliplr": options.flip,
+        "hsv_h": 0.0, "hsv_s": 0.0, "hsv_v": options.brightness,
+        "val": options.validate, "patience": 10**6, "save_period": options.checkpoint_every or -1,
+        "plots": False, "verbose": False,
+        "amp": False,  # its check fetches another network
+        "pretrained": options.model.endswith(".pt"),
+    }
+    return overrides | ({"resume": str(resume)} if resume else {})
+
+
+def _device(device: str) -> str:
+    """Return "cpu" or the index of a CUDA device, as ultralytics wants it."""
+    import torch
+
+    if device == "auto":
+        return "0" if torch.cuda.is_available() else "cpu"
+    return device.removeprefix("cuda:")
+
+
+def _listeners(on_progress: ProgressListener | None) -> list[tuple[str, Callable[[Any], None]]]:
+    """Return the callbacks that tell how far the run is."""
+    clock: dict[str, float] = {"start": 0.0, "batch": 0}
+
+    def start(trainer: Any) -> None:
+        clock["start"] = time.monotonic()
+
+    def epoch_start(trainer: Any) -> None:
+        clock["batch"] = 0
+
+    def batch_end(trainer: Any) -> None:
+        clock["batch"] += 1
+        if on_progress is not None:
+            on_progress(_progress(trainer, int(clock["batch"]), clock["start"]))
+
+    def epoch_end(trainer: Any) -> None:
+        state = _progress(trainer, int(clock["batch"]), clock["start"])
+        logger.info("epoch %d of %d: loss %.3f, %.0f s left", state.epoch, state.epochs,
+                    state.loss, state.remaining_s)
+
+    return [
+        ("on_train_start", start), ("on_train_epoch_start", epoch_start),
+        ("on_train_batch_end", batch_end), ("on_train_epoch_end", epoch_end),
+    ]
+
+
+def _progress(trainer: Any, batch: int, start: float) -> TrainingProgress:
+    """Return how far the trainer is, with the rest scaled from what it took so far."""
+    batches = len(trainer.train_loader)
+    done = (trainer.epoch - trainer.start_epoch) * batches + batch
+    total = (trainer.epochs - trainer.start_epoch) * batches
+    elapsed = time.monotonic() - start
+    remaining = elapsed * (total - done) / max(done, 1)
+    if trainer.args.time:
+        remaining = max(trainer.args.time * 3600 - elapsed, 0.0)
+    return TrainingProgress(
+        epoch=trainer.epoch + 1, epochs=trainer.epochs, batch=batch, batches=batches,
+        loss=sum(float(part) for part in trainer.tloss.values()),
+        elapsed_s=elapsed, remaining_s=remaining,
+    )
