@@ -1,0 +1,361 @@
+"""The stages in order, from items to alerts that are stored and sent."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Protocol
+
+import numpy as np
+
+from sonar_watch.alerts.journal import FrameEntry
+from sonar_watch.detection.detections import Detections
+from sonar_watch.errors import ConfigurationError, JournalError, NavigationError, SonarWatchError
+from sonar_watch.geolocation.georeference import PositionOptions, georeference
+from sonar_watch.monitoring import Metrics
+from sonar_watch.pipeline.evidence import EvidenceAlbum
+from sonar_watch.pipeline.hold import NavigationHold, Swath, Track
+from sonar_watch.records import (
+    Alert,
+    ByteImage,
+    EventChange,
+    GeolocatedDetection,
+    GeolocatedFrame,
+    LineEnd,
+    NavigationFix,
+    NavigationSample,
+    PlumeEvent,
+    Provenance,
+    Quarantined,
+    SourceItem,
+    Tense,
+    WaterColumnFrame,
+    WaterColumnPing,
+    iso_utc,
+)
+from sonar_watch.watercolumn.vetoes import VetoOptions, veto
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineOptions:
+    """How swaths are taken together.
+
+    Parameters
+    ----------
+    batch_frames : int
+        Swaths detected and stored in one transaction at most, 1 to 64.
+    hold_swaths : int
+        Swaths that may wait for their navigation; beyond it the oldest go on without.
+    evidence : bool
+        Write an annotated picture of each event.
+    """
+
+    batch_frames: int = 8
+    hold_swaths: int = 2000
+    evidence: bool = True
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.batch_frames <= 64:
+            raise ConfigurationError(f"batch_frames: expected 1 to 64, got {self.batch_frames}")
+        if self.hold_swaths < 1:
+            raise ConfigurationError(f"hold_swaths: expected 1 or more, got {self.hold_swaths}")
+
+
+class FrameMaker(Protocol):
+    """Ping -> picture."""
+
+    def frame(
+        self, ping: WaterColumnPing, navigation: NavigationFix | None = None
+    ) -> WaterColumnFrame: ...
+
+
+class PlumeDetector(Protocol):
+    """Pictures -> boxes."""
+
+    def detect(self, images: Sequence[ByteImage]) -> list[Detections]: ...
+
+
+class Tracker(Protocol):
+    """Swaths -> events."""
+
+    def update(self, frame: GeolocatedFrame) -> list[EventChange]: ...
+    def state(self) -> dict[str, Any]: ...
+    def open_events(self) -> Sequence[PlumeEvent]: ...
+
+
+class Ledger(Protocol):
+    """The journal, as the chain needs it."""
+
+    @property
+    def head_sequence(self) -> int: ...
+    def is_done(self, frame_id: str) -> bool: ...
+    def commit(
+        self,
+        frames: Sequence[FrameEntry],
+        alerts: Sequence[Alert],
+        state: Mapping[str, Any] | None,
+        checkpoints: Mapping[str, Any],
+    ) -> None: ...
+    def quarantine(self, item: Quarantined) -> None: ...
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What will be committed together."""
+
+    frames: list[FrameEntry] = field(default_factory=list)
+    changes: list[EventChange] = field(default_factory=list)
+    checkpoints: dict[str, Any] = field(default_factory=dict)
+    quarantined: list[Quarantined] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.frames or self.checkpoints or self.quarantined)
+
+
+@dataclass(slots=True, kw_only=True)
+class Stages:
+    """Everything the chain is made of; the daemon fills it in."""
+
+    raster: FrameMaker
+    detector: PlumeDetector
+    track: Track
+    tracker: Tracker
+    ledger: Ledger
+    publish: Callable[[Sequence[Alert]], None]
+    provenance: Provenance
+    tense: Tense
+    position: PositionOptions = field(default_factory=PositionOptions)
+    vetoes: VetoOptions = field(default_factory=VetoOptions)
+    options: PipelineOptions = field(default_factory=PipelineOptions)
+    metrics: Metrics = field(default_factory=Metrics)
+    album: EvidenceAlbum | None = None
+    preview: Callable[[GeolocatedFrame], None] = lambda _: None
+
+
+class Pipeline:
+    """Takes items, gives alerts; one thread calls `offer` and `step` by turns."""
+
+    def __init__(self, stages: Stages) -> None:
+        self._stages = stages
+        self._hold = NavigationHold(stages.track, stages.options.hold_swaths)
+        self._offered: set[str] = set()
+
+    @property
+    def waiting(self) -> int:
+        """Swaths that wait for their navigation."""
+        return len(self._hold)
+
+    def offer(self, items: Iterable[SourceItem]) -> None:
+        """Take what the sources found."""
+        for item in items:
+            if isinstance(item, NavigationSample):
+                self._stages.track.add(item)
+            elif isinstance(item, LineEnd):
+                self._hold.end_line(item)
+            elif isinstance(item, Quarantined):
+                self._set_aside(item)
+            else:
+                self._offer_swath(item)
+
+    def _offer_swath(self, swath: Swath) -> None:
+        """Hold a swath unless it was done before or waits already (twice in one folder)."""
+        frame_id = swath.frame_id
+        if frame_id in self._offered or self._stages.ledger.is_done(frame_id):
+            self._stages.metrics.count("frames_repeated")
+            return
+        self._offered.add(frame_id)
+        self._hold.add(swath)
+
+    def _set_aside(self, item: Quarantined) -> None:
+        log.warning("quarantined %s: %s", item.source.file, item.reason)
+        self._stages.metrics.count("quarantined")
+        self._stages.ledger.quarantine(item)
+
+    def step(self) -> int:
+        """Process one batch of what is released; return the number of swaths done."""
+        batch = _Batch()
+        frames: list[WaterColumnFrame] = []
+        for released in self._hold.release(self._stages.options.batch_frames):
+            if isinstance(released, Mapping):
+                batch.checkpoints.update(_as_checkpoint(released))
+            else:
+                frames.extend(self._guarded_frame(released, batch))
+        for frame, detections in zip(frames, self._guarded_detect(frames, batch), strict=True):
+            if detections is not None:
+                self._guarded_finish(frame, detections, batch)
+        self._commit(batch)
+        return len(batch.frames)
+
+    def _guarded_frame(self, swath: Swath, batch: _Batch) -> list[WaterColumnFrame]:
+        try:
+            return [self._to_frame(swath)]
+        except Exception as error:  # noqa: BLE001 - the one place: a bad frame never stops the watch
+            self._give_up(swath, error, batch)
+            return []
+
+    def _to_frame(self, swath: Swath) -> WaterColumnFrame:
+        if isinstance(swath, WaterColumnFrame):
+            if swath.navigation is not None:
+                return swath
+            return replace(swath, navigation=self._fix(swath.time_utc))
+        return self._stages.raster.frame(swath, self._fix(swath.time_utc))
+
+    def _fix(self, time_utc: datetime) -> NavigationFix | None:
+        try:
+            return self._stages.track.fix(time_utc)
+        except NavigationError as error:
+            self._stages.metrics.count("frames_without_navigation")
+            log.debug("no navigation at %s: %s", iso_utc(time_utc), error)
+            return None
+
+    def _guarded_detect(
+        self, frames: list[WaterColumnFrame], batch: _Batch
+    ) -> list[Detections | None]:
+        """Detect in all frames at once; when that fails, one by one, to find the bad one."""
+        try:
+            return list(self._stages.detector.detect([frame.image for frame in frames]))
+        except Exception:
+            log.exception("detection failed on a batch of %d; trying one by one", len(frames))
+            return [self._detect_one(frame, batch) for frame in frames]
+
+    def _detect_one(self, frame: WaterColumnFrame, batch: _Batch) -> Detections | None:
+        try:
+            return self._stages.detector.detect([frame.image])[0]
+        except Exception as error:  # noqa: BLE001 - as above
+            self._give_up(frame, error, batch)
+            return None
+
+    def _guarded_finish(
+        self, frame: WaterColumnFrame, detections: Detections, batch: _Batch
+    ) -> None:
+        try:
+            located = self._locate(frame, detections)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._give_up(frame, error, batch)
+            return
+        batch.changes.extend(self._stages.tracker.update(located))
+        batch.frames.append(
+            FrameEntry(frame_id=frame.frame_id, time_utc=frame.time_utc, body=_frame_body(located))
+        )
+        self._keep_evidence(frame, located)
+        self._stages.metrics.count("frames")
+        self._stages.metrics.count("detections", len(located.detections))
+
+    def _locate(self, frame: WaterColumnFrame, detections: Detections) -> GeolocatedFrame:
+        reasons = [veto(xyxy, frame, self._stages.vetoes) for xyxy in detections.xyxy]
+        placed = georeference(frame, detections, reasons, self._stages.position)
+        geometry = frame.geometry
+        seabed = geometry.seabed_depth_m
+        known = None if seabed is None or np.isnan(seabed).all() else float(np.nanmedian(seabed))
+        return GeolocatedFrame(
+            frame_id=frame.frame_id,
+            time_utc=frame.time_utc,
+            sounder=frame.sounder,
+            source=frame.source,
+            navigation=frame.navigation,
+            coverage_across_m=(geometry.left_m, geometry.right_m),
+            seabed_depth_m=known,
+            detections=placed,
+        )
+
+    def _keep_evidence(self, frame: WaterColumnFrame, located: GeolocatedFrame) -> None:
+        self._stages.preview(located)
+        if self._stages.album is not None:
+            self._stages.album.remember(frame, located.detections)
+
+    def _give_up(self, swath: Swath, error: Exception, batch: _Batch) -> None:
+        """Set one swath aside for good: counted, logged with its id, journalled as done."""
+        expected = isinstance(error, SonarWatchError)
+        log.warning("frame %s quarantined: %s", swath.frame_id, error, exc_info=not expected)
+        reason = f"{type(error).__name__}: {error}"
+        batch.quarantined.append(Quarantined(source=swath.source, reason=reason))
+        body = {**_frame_head(swath), "detections": [], "error": reason}
+        batch.frames.append(FrameEntry(frame_id=swath.frame_id, time_utc=swath.time_utc, body=body))
+
+    def _commit(self, batch: _Batch) -> None:
+        """Store, then send: an alert that is not stored is not sent."""
+        if not batch:
+            return
+        stages = self._stages
+        alerts = self._number(batch.changes)
+        state = stages.tracker.state() if batch.frames else None
+        try:
+            stages.ledger.commit(batch.frames, alerts, state, batch.checkpoints)
+        except JournalError:
+            log.critical("the journal refused a commit: stopping before anything is sent")
+            raise
+        self._offered.difference_update(entry.frame_id for entry in batch.frames)
+        for item in batch.quarantined:
+            self._set_aside(item)
+        stages.publish(alerts)
+        stages.metrics.count("alerts", len(alerts))
+        self._picture(alerts)
+
+    def _number(self, changes: Sequence[EventChange]) -> list[Alert]:
+        head = self._stages.ledger.head_sequence
+        return [
+            Alert(
+                sequence=head + number,
+                tense=self._stages.tense,
+                kind=change.kind,
+                time_utc=change.time_utc,
+                event=change.event,
+                provenance=self._stages.provenance,
+            )
+            for number, change in enumerate(changes, start=1)
+        ]
+
+    def _picture(self, alerts: Sequence[Alert]) -> None:
+        """Evidence follows the alert: a picture that fails must not hold an alert back."""
+        album = self._stages.album
+        if album is None:
+            return
+        try:
+            album.update([*self._stages.tracker.open_events(), *(alert.event for alert in alerts)])
+        except (OSError, SonarWatchError) as error:
+            self._stages.metrics.count("evidence_failed")
+            log.warning("could not write an evidence picture: %s", error)
+        for alert in alerts:
+            if alert.kind in ("end", "retract"):
+                album.forget(alert.event.event_id)
+
+
+def _as_checkpoint(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    return {checkpoint["key"]: checkpoint["value"]} if checkpoint else {}
+
+
+def _frame_head(swath: Swath | GeolocatedFrame) -> dict[str, Any]:
+    source = swath.source
+    return {
+        "frame_id": swath.frame_id,
+        "source": {
+            "file": source.file,
+            "ping_counter": source.ping_counter,
+            "swath": source.swath,
+        },
+        "time_utc": iso_utc(swath.time_utc),
+    }
+
+
+def _frame_body(located: GeolocatedFrame) -> dict[str, Any]:
+    """Return one line of `detections.jsonl`."""
+    return {
+        **_frame_head(located),
+        "detections": [_detection_body(detection) for detection in located.detections],
+    }
+
+
+def _detection_body(detection: GeolocatedDetection) -> dict[str, Any]:
+    return {
+        "class": detection.class_name,
+        "confidence": round(detection.confidence, 4),
+        "across_track_m": [round(value, 2) for value in detection.across_track_m],
+        "depth_m": [round(value, 2) for value in detection.depth_m],
+        "latitude": None if detection.latitude is None else round(detection.latitude, 7),
+        "longitude": None if detection.longitude is None else round(detection.longitude, 7),
+        "veto": detection.veto,
+    }

@@ -1,0 +1,76 @@
+"""One annotated picture per event: its best frame, with boxes and scale."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from pathlib import Path
+
+from sonar_watch.images import write_png
+from sonar_watch.records import GeolocatedDetection, PlumeEvent, WaterColumnFrame
+from sonar_watch.watercolumn.render import annotate
+
+
+class EvidenceAlbum:
+    """Keeps the last frames and writes `<event id>.png` when an event has a new best one.
+
+    Parameters
+    ----------
+    folder : Path
+        Made when the first picture is written.
+    keep : int
+        Frames remembered; an event is confirmed within a few swaths of its best frame.
+    """
+
+    def __init__(self, folder: Path, keep: int = 48) -> None:
+        self._folder = folder
+        self._keep = keep
+        self._recent: OrderedDict[str, tuple[WaterColumnFrame, tuple[GeolocatedDetection, ...]]] = (
+            OrderedDict()
+        )
+        self._written: dict[str, str] = {}
+
+    def remember(
+        self, frame: WaterColumnFrame, detections: tuple[GeolocatedDetection, ...]
+    ) -> None:
+        """Keep a frame for as long as an event may still choose it."""
+        self._recent[frame.frame_id] = (frame, detections)
+        while len(self._recent) > self._keep:
+            self._recent.popitem(last=False)
+
+    def update(self, events: Iterable[PlumeEvent]) -> list[Path]:
+        """Write the pictures of `events` whose best frame is new; return their paths."""
+        return [path for event in events if (path := self._write(event)) is not None]
+
+    def _write(self, event: PlumeEvent) -> Path | None:
+        known = self._recent.get(event.best_frame_id)
+        if known is None or self._written.get(event.event_id) == event.best_frame_id:
+            return None
+        frame, detections = known
+        shown = [detection for detection in detections if detection.veto is None]
+        path = self._folder / f"{event.event_id}.png"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        write_png(path, annotate(frame, _boxes(frame, shown), [_label(item) for item in shown]))
+        self._written[event.event_id] = event.best_frame_id
+        return path
+
+    def forget(self, event_id: str) -> None:
+        """Drop what is remembered of an event that is over."""
+        self._written.pop(event_id, None)
+
+
+def _boxes(
+    frame: WaterColumnFrame, detections: list[GeolocatedDetection]
+) -> list[tuple[float, float, float, float]]:
+    to_pixels = frame.geometry.to_pixels
+    return [
+        (
+            *to_pixels(detection.across_track_m[0], detection.depth_m[0]),
+            *to_pixels(detection.across_track_m[1], detection.depth_m[1]),
+        )
+        for detection in detections
+    ]
+
+
+def _label(detection: GeolocatedDetection) -> str:
+    return f"{detection.class_name} {detection.confidence:.2f}"
