@@ -1,1 +1,13 @@
-"""TODO"""
+"""Where data comes in: folders of pictures, raw sounder files, navigation feeds and logs.
+
+    source.py     what a source and a ledger are
+    folder.py     pictures            pictures.py, calibration.py   one picture -> frame
+    raw.py        raw sounder files   stream.py, line.py            lines, and their twins
+    udp.py        navigation from a socket        logs.py           navigation from log files
+    merge.py      several sources in the order of data time
+    replay.py     recorded files through the same doors, at recorded pace or faster
+    watch.py, scan.py   hints of the file system; the truth, by looking again
+
+A source never blocks: `poll` gives what is there now. Threads and sockets live here and
+nowhere before the alerts.
+"""

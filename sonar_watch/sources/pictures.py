@@ -1,0 +1,158 @@
+"""One picture and its sidecar: is it whole, when was it made, and the frame of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sonar_watch import images
+from sonar_watch.errors import FormatError, SonarWatchError
+from sonar_watch.formats.sidecar import Sidecar, read_sidecar
+from sonar_watch.records import (
+    FrameGeometry,
+    NavigationFix,
+    SourceRef,
+    WaterColumnFrame,
+    identify,
+    iso_utc,
+)
+from sonar_watch.sources.calibration import Calibration
+
+NO_GEOMETRY = "image without geometry: no sidecar came and no calibration is configured"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A whole picture whose time and identity are known; its pixels are not read yet.
+
+    Parameters
+    ----------
+    path : Path
+    time_utc : datetime
+    frame_id : str
+    has_sidecar : bool
+        Geometry from the sidecar, else from the calibration.
+    """
+
+    path: Path
+    time_utc: datetime
+    frame_id: str
+    has_sidecar: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished:
+    """A picture that cannot be used as it is, which may change while it is being written.
+
+    Parameters
+    ----------
+    reason : str
+    time_utc : datetime or None
+        When its sidecar already says so.
+    fallback : Picture or None
+        What to use when no sidecar comes: the picture by the calibration.
+    """
+
+    reason: str
+    time_utc: datetime | None = None
+    fallback: Picture | None = None
+
+
+def sidecar_of(picture: Path) -> Path:
+    """Return where the sidecar of a picture is.
+
+    >>> sidecar_of(Path("a/ping_7.png")).name
+    'ping_7.json'
+    """
+    return picture.with_suffix(".json")
+
+
+def inspect(path: Path, calibration: Calibration | None) -> Picture | Unfinished:
+    """Return what can be said of a picture without decoding it.
+
+    Raises
+    ------
+    FileNotFoundError
+        The picture is gone.
+    """
+    try:
+        sidecar = read_sidecar(sidecar_of(path))
+    except FileNotFoundError:
+        return _without_sidecar(path, calibration)
+    except (FormatError, SonarWatchError) as error:
+        return Unfinished(reason=str(error))
+    if not images.is_whole(path):
+        return Unfinished(reason=_cut(path), time_utc=sidecar.time_utc)
+    return Picture(
+        path=path, time_utc=sidecar.time_utc, frame_id=_sidecar_id(path, sidecar), has_sidecar=True
+    )
+
+
+def load(picture: Picture, source: str, calibration: Calibration | None) -> WaterColumnFrame:
+    """Return the frame of a picture.
+
+    Raises
+    ------
+    ImageError
+        The picture cannot be decoded or is too large.
+    FormatError, GeometryError, NavigationError
+        The sidecar breaks its format, or says what cannot be.
+    OSError
+        The files are gone.
+    """
+    image = images.read_image(picture.path)
+    height_px, width_px = image.shape[:2]
+    if picture.has_sidecar:
+        sidecar = read_sidecar(sidecar_of(picture.path))
+        return WaterColumnFrame(
+            frame_id=picture.frame_id, time_utc=sidecar.time_utc,
+            sounder=sidecar.sounder, image=image,
+            geometry=_geometry(sidecar, width_px, height_px), navigation=_fix(sidecar),
+            source=SourceRef(source=source, file=picture.path.name,
+                             ping_counter=sidecar.ping_counter, swath=sidecar.swath),
+        )
+    if calibration is None:
+        raise ValueError(f"{picture.path.name}: expected a calibration for a lone picture")
+    left, top, right, bottom = calibration.crop(width_px, height_px)
+    return WaterColumnFrame(
+        frame_id=picture.frame_id, time_utc=picture.time_utc, sounder=calibration.sounder,
+        image=image[top:bottom, left:right],
+        geometry=calibration.geometry(width_px, height_px),
+        source=SourceRef(source=source, file=picture.path.name),
+    )
+
+
+def _cut(path: Path) -> str:
+    return f"{path.name}: not whole: its end is missing ({path.stat().st_size} bytes)"
+
+
+def _without_sidecar(path: Path, calibration: Calibration | None) -> Unfinished:
+    if not images.is_whole(path):
+        return Unfinished(reason=_cut(path))
+    if calibration is None:
+        return Unfinished(reason=NO_GEOMETRY)
+    try:
+        time_utc = calibration.time_of(path)
+    except SonarWatchError as error:
+        return Unfinished(reason=str(error))
+    # A second may hold several pictures: without a ping counter the name tells them apart.
+    frame_id = identify(calibration.sounder, path.stem, iso_utc(time_utc))
+    picture = Picture(path=path, time_utc=time_utc, frame_id=frame_id, has_sidecar=False)
+    return Unfinished(reason=NO_GEOMETRY, time_utc=time_utc, fallback=picture)
+
+
+def _sidecar_id(path: Path, sidecar: Sidecar) -> str:
+    """Return the id; the same as that of the ping when the picture was rendered from one."""
+    time = iso_utc(sidecar.time_utc)
+    if sidecar.ping_counter is None:
+        return identify(sidecar.sounder, path.stem, time)
+    return identify(sidecar.sounder, sidecar.ping_counter, sidecar.swath or 0, time)
+
+
+def _geometry(sidecar: Sidecar, width_px: int, height_px: int) -> FrameGeometry:
+    return sidecar.geometry(width_px, height_px)
+
+
+def _fix(sidecar: Sidecar) -> NavigationFix | None:
+    return sidecar.navigation()

@@ -1,0 +1,66 @@
+"""What a source is, and what it asks of the journal."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeGuard
+
+from sonar_watch.records import (
+    NavigationSample,
+    SourceItem,
+    WaterColumnFrame,
+    WaterColumnPing,
+)
+
+
+class Source(Protocol):
+    """Something that gives pings, pictures and navigation, piece by piece."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the configuration."""
+
+    @property
+    def exhausted(self) -> bool:
+        """True when a replay has given everything; a live source never is."""
+
+    def poll(self) -> list[SourceItem]:
+        """Return what is new, a bounded number of items; never blocks; [] = nothing now."""
+
+    def close(self) -> None:
+        """End threads, close files and sockets; harmless when called again."""
+
+
+class Ledger(Protocol):
+    """Who knows what is already done: the journal."""
+
+    def is_done(self, frame_id: str, /) -> bool:
+        """Return True when the results of this frame are stored."""
+
+    def checkpoint(self, key: str, /) -> Any | None:
+        """Return what was stored under `key`, or None."""
+
+
+class EmptyLedger:
+    """The ledger of a first run: nothing is done."""
+
+    def is_done(self, _frame_id: str, /) -> bool:
+        """Return False."""
+        return False
+
+    def checkpoint(self, _key: str, /) -> Any | None:
+        """Return None."""
+        return None
+
+
+def is_swath(item: SourceItem) -> TypeGuard[WaterColumnPing | WaterColumnFrame]:
+    """Return True for a ping or a picture, what detection works on."""
+    return isinstance(item, WaterColumnPing | WaterColumnFrame)
+
+
+def data_time_s(item: SourceItem) -> float | None:
+    """Return the data time of an item, seconds since 1970 UTC; None when it has none."""
+    if is_swath(item):
+        return item.time_utc.timestamp()
+    if isinstance(item, NavigationSample) and item.time_s.size:
+        return float(item.time_s[0])
+    return None
