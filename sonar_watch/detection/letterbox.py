@@ -53,7 +53,8 @@ class Letterbox:
         """
         offset = np.array([self.left_px, self.top_px] * 2, np.float32)
         limit = np.array([self.width_px, self.height_px] * 2, np.float32)
-        return np.clip((xyxy - offset) / np.float32(self.scale), np.float32(0), limit)
+        boxes = np.clip((xyxy - offset) / np.float32(self.scale), np.float32(0), limit)
+        return np.asarray(boxes, np.float32)
 
     def to_input(self, xyxy: Float32Array) -> Float32Array:
         """Return boxes in image pixels as boxes in input pixels."""
@@ -113,8 +114,9 @@ def letterbox(
     """
     import cv2
 
-    if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.shape[2:] not in ((), (1,), (3,)):
-        raise ValueError(f"expected uint8 (h, w) or (h, w, 3), received {image.dtype} {image.shape}")
+    shape = image.shape
+    if image.dtype != np.uint8 or len(shape) < 2 or shape[2:] not in ((), (1,), (3,)):
+        raise ValueError(f"expected uint8 (h, w) or (h, w, 3), received {image.dtype} {shape}")
     grey = image.ndim == 2 or image.shape[2] == 1
     plane = image[..., 0] if image.ndim == 3 and grey else image
     if channels == 1 and not grey:

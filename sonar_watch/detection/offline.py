@@ -1,15 +1,19 @@
-"""Keeps ultralytics off the network and quiet: call before it is first imported.
+"""Keeps ultralytics and OpenVINO off the network and quiet: they are imported through here.
 
 A ship has no network, or a metered one. ultralytics looks up names while it is imported, sends
-analytics, fetches fonts and installs packages unless it is told not to.
+analytics, fetches fonts and installs packages unless it is told not to; OpenVINO reports each
+conversion of a model.
 """
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
+import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 logger = logging.getLogger(__name__)
 
@@ -54,3 +58,15 @@ def import_ultralytics() -> None:
         SETTINGS.update({name: False for name in _INTEGRATIONS if name in SETTINGS})
     data_utils.check_font = lambda font="": font  # it would fetch a font to draw plots with
     logging.getLogger("ultralytics").setLevel(logging.ERROR)
+
+
+def import_openvino() -> Any:
+    """Return the openvino module, with the stub it brings in place of its telemetry.
+
+    Raises
+    ------
+    ImportError
+        It is not installed.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # "not installed"
+    return importlib.import_module("openvino")

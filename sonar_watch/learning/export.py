@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sonar_watch.detection.offline import import_ultralytics
+from sonar_watch.detection.offline import import_openvino, import_ultralytics
+from sonar_watch.detection.torch_runtime import ready_to_run
 from sonar_watch.detection.weights import (
     MANIFEST_NAME,
     Head,
@@ -170,29 +172,23 @@ def inference_network(model: Any, head: Head) -> Any:
     """
     import copy
 
-    network = copy.deepcopy(model).half().float().eval()  # the weights that ship
-    detect = network.model[-1]
-    if head == "end2end" and getattr(detect, "one2one_cv2", None) is None:
+    if head == "end2end" and getattr(model.model[-1], "one2one_cv2", None) is None:
         raise WeightsError(f"head end2end: {model.yaml.get('yaml_file')} has none; use nms")
-    detect.end2end = head == "end2end"
-    network = network.fuse(verbose=False)
-    network.model[-1].export, network.model[-1].format = True, "openvino"
-    return network
+    shipped = copy.deepcopy(model).half().float()  # the numbers that ship
+    return ready_to_run(shipped, head == "end2end")
 
 
 def _save_openvino(network: Any, size: int, path: Path) -> None:
     """Write the intermediate representation, weights compressed to half precision."""
-    import openvino
     import torch
 
+    openvino = import_openvino()
     example = torch.zeros(1, 3, size, size)
-    with torch.no_grad():
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tracing is deprecated; OpenVINO has nothing better yet
         network(example)  # fills in the grid of anchors
         traced = torch.jit.trace(network, example, strict=False, check_trace=False)
     model = openvino.convert_model(traced, input=[1, 3, size, size], example_input=example)
-    for key in [*model.get_rt_info()]:
-        if key != "Runtime_version":
-            del model.get_rt_info()[key]
     openvino.save_model(model, path, compress_to_fp16=True)
 
 
@@ -218,14 +214,13 @@ def check_agreement(network: Any, path: Path, size: int, head: Head) -> None:
     InferenceError
         It does not: the export must not be used.
     """
-    import openvino
     import torch
 
     image = golden_image(size)
     with torch.no_grad():
         expected = network(torch.from_numpy(image)).numpy()
     settings = {"INFERENCE_PRECISION_HINT": "f32"}
-    compiled = openvino.Core().compile_model(str(path), "CPU", settings)
+    compiled = import_openvino().Core().compile_model(str(path), "CPU", settings)
     received = np.array(compiled(image)[0])
     score, box = _differences(expected, received, head)
     logger.info("%s: torch and OpenVINO differ by %.4f in score, %.2f px", path.name, score, box)

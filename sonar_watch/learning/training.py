@@ -104,14 +104,17 @@ class TrainingOptions:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch", "image_size", "learning_rate"):
-            if getattr(self, name) <= 0:
-                raise ConfigurationError(f"{name}: expected above 0, received {getattr(self, name)}")
+            value = getattr(self, name)
+            if not value > 0:
+                raise ConfigurationError(f"{name}: expected above 0, received {value}")
         if self.image_size % 32:
             raise ConfigurationError(
                 f"image_size: expected a multiple of 32, received {self.image_size}"
             )
         if not 0 < self.fraction <= 1:
-            raise ConfigurationError(f"fraction: expected above 0 up to 1, received {self.fraction}")
+            raise ConfigurationError(
+                f"fraction: expected above 0 up to 1, received {self.fraction}"
+            )
         if self.time_limit_h is not None and not self.time_limit_h > 0:
             raise ConfigurationError(
                 f"time_limit_h: expected above 0 or none, received {self.time_limit_h}"
@@ -242,10 +245,10 @@ def _listeners(on_progress: ProgressListener | None) -> list[tuple[str, Callable
     """Return the callbacks that tell how far the run is."""
     clock: dict[str, float] = {"start": 0.0, "batch": 0}
 
-    def start(trainer: Any) -> None:
+    def start(_: Any) -> None:
         clock["start"] = time.monotonic()
 
-    def epoch_start(trainer: Any) -> None:
+    def epoch_start(_: Any) -> None:
         clock["batch"] = 0
 
     def batch_end(trainer: Any) -> None:

@@ -1,0 +1,174 @@
+"""The detector: images in, `Detections` out, on whatever runtime this machine has."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sonar_watch.detection.decoding import decode
+from sonar_watch.detection.detections import ByteImage, Detections
+from sonar_watch.detection.letterbox import letterbox
+from sonar_watch.detection.runtime import Runtime
+from sonar_watch.detection.weights import WeightsEntry, find_weights
+from sonar_watch.errors import ConfigurationError, InferenceError
+
+logger = logging.getLogger(__name__)
+
+GPU_NODES = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/dxg")
+"""Device nodes without which there is no CUDA: looking at them is cheap, importing torch not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorOptions:
+    """Which network is run, where, and what counts as found.
+
+    Parameters
+    ----------
+    weights : str
+        Name of the model in MANIFEST.yaml.
+    confidence : float
+        Least confidence of a box, 0 to 1.
+    iou : float
+        Of two boxes of one class that overlap more than this (intersection over union, 0 to 1)
+        the less confident is dropped.
+    device : str
+        "auto" (CUDA where there is one, else the CPU), "cpu" or "cuda:0".
+    threads : int or None
+        CPU threads; none takes one per core.
+    models_dir : Path or None
+        Folder with MANIFEST.yaml; none looks in $SONAR_WATCH_MODELS, the user's and the
+        system's data folders, then in what is shipped.
+
+    Raises
+    ------
+    ConfigurationError
+        A number beyond its range, or a device that is neither CPU nor CUDA.
+    """
+
+    weights: str = "plume-n"
+    confidence: float = 0.25
+    iou: float = 0.5
+    device: str = "auto"
+    threads: int | None = None
+    models_dir: Path | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("confidence", "iou"):
+            value = getattr(self, name)
+            if not 0.0 < value <= 1.0:
+                raise ConfigurationError(f"{name}: expected above 0 up to 1, received {value}")
+        if self.device not in ("auto", "cpu") and not self.device.startswith("cuda"):
+            raise ConfigurationError(
+                f"device: expected auto, cpu or cuda:0, received {self.device!r}"
+            )
+        if self.threads is not None and self.threads < 1:
+            raise ConfigurationError(f"threads: expected 1 or more, received {self.threads}")
+
+
+class Detector:
+    """Runs one network on images.
+
+    Parameters
+    ----------
+    options : DetectorOptions
+    runtime : Runtime or None
+        None opens the one that `options.device` asks for.
+
+    Raises
+    ------
+    WeightsError
+        The weights are missing or not the ones in the manifest.
+    InferenceError
+        No runtime can run them here.
+    """
+
+    def __init__(self, options: DetectorOptions, runtime: Runtime | None = None) -> None:
+        self._options = options
+        self._entry = find_weights(options.weights, options.models_dir)
+        self._runtime = runtime or open_runtime(self._entry, options)
+        logger.info("weights %s on %s", self._entry.name, self._runtime.name)
+
+    @property
+    def entry(self) -> WeightsEntry:
+        """What the manifest says about the network."""
+        return self._entry
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes, in the order of `Detections.class_id`."""
+        return self._entry.classes
+
+    @property
+    def weights_sha256(self) -> str:
+        """The hash that names the network in alerts, the same on every runtime."""
+        return self._entry.sha256
+
+    @property
+    def runtime(self) -> str:
+        """What runs the network, such as "openvino 2026.4.1 cpu"."""
+        return self._runtime.name
+
+    def detect(self, images: Sequence[ByteImage]) -> list[Detections]:
+        """Return what is found in each image, in order; each as if it came alone.
+
+        Parameters
+        ----------
+        images : sequence of ndarray, shape (h, w) or (h, w, 3), uint8
+            Grey or BGR, of any size.
+
+        Raises
+        ------
+        ValueError
+            An image that is not uint8, or neither grey nor BGR.
+        InferenceError
+            The runtime failed.
+        """
+        fitted = [letterbox(one, self._entry.input_size, self._entry.channels) for one in images]
+        outputs = self._runtime.infer([pixels for pixels, _ in fitted])
+        return [
+            decode(raw, self._entry, how, confidence=self._options.confidence,
+                   iou=self._options.iou)
+            for raw, (_, how) in zip(outputs, fitted, strict=True)
+        ]
+
+    def close(self) -> None:
+        """Let go of the network and its memory."""
+        self._runtime.close()
+
+
+def open_detector(options: DetectorOptions | None = None) -> Detector:
+    """Return a detector that is ready; see `Detector` for what can go wrong."""
+    return Detector(options or DetectorOptions())
+
+
+def open_runtime(entry: WeightsEntry, options: DetectorOptions) -> Runtime:
+    """Return the runtime for a device: torch on CUDA, OpenVINO on the CPU.
+
+    Raises
+    ------
+    WeightsError, InferenceError
+        As `Detector`; also when CUDA is asked for and there is none.
+    """
+    if options.device != "cpu" and has_cuda():
+        from sonar_watch.detection.torch_runtime import TorchRuntime
+
+        device = "cuda:0" if options.device == "auto" else options.device
+        return TorchRuntime(entry, device, options.threads)
+    if options.device not in ("auto", "cpu"):
+        raise InferenceError(f"device {options.device}: no CUDA device here; use auto or cpu")
+    from sonar_watch.detection.openvino_runtime import OpenVinoRuntime
+
+    return OpenVinoRuntime(entry, options.threads)
+
+
+def has_cuda() -> bool:
+    """Return whether torch can use an NVIDIA GPU; torch is not imported when there is none."""
+    if not any(Path(node).exists() for node in GPU_NODES):
+        return False
+    try:
+        import torch
+    except ImportError:
+        return False
+    return bool(torch.cuda.is_available())

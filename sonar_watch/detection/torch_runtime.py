@@ -1,0 +1,117 @@
+"""Networks on an NVIDIA GPU through torch."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sonar_watch.detection.detections import ByteImage
+from sonar_watch.detection.offline import import_ultralytics
+from sonar_watch.detection.weights import WeightsEntry
+from sonar_watch.errors import InferenceError
+
+logger = logging.getLogger(__name__)
+
+BATCH = 8
+"""Images per run, always: a shorter rest is filled with blanks, because kernels are chosen by
+the shape of the batch and a result must not depend on how many images waited."""
+
+
+class TorchRuntime:
+    """One network in torch, on CUDA (or on the CPU, for comparison).
+
+    Parameters
+    ----------
+    entry : WeightsEntry
+    device : str
+        Such as "cuda:0" or "cpu".
+    threads : int or None
+        Torch threads on the CPU; set after the first run, which resets them.
+    batch : int
+        Images per run.
+
+    Raises
+    ------
+    WeightsError
+        The `.pt` is missing or not the one of the manifest.
+    InferenceError
+        torch or ultralytics is missing, or the network cannot be loaded there.
+    """
+
+    def __init__(
+        self, entry: WeightsEntry, device: str, threads: int | None = None, batch: int = BATCH
+    ) -> None:
+        content = entry.file("torch").read()
+        try:
+            import_ultralytics()
+            import torch
+        except ImportError as error:
+            raise InferenceError(
+                f"{error.name}: not installed; expected `pip install 'sonar-watch[detect]'`"
+            ) from error
+        self._torch, self._device, self._entry, self._batch = torch, device, entry, batch
+        torch.backends.cudnn.deterministic = True
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = False
+        try:
+            self._network = _load(torch, content, entry).to(device)
+            self.infer([np.zeros((*entry.input_size, entry.channels), np.uint8)])  # warm up
+        except RuntimeError as error:
+            raise InferenceError(f"{entry.file('torch').path} on {device}: {error}") from error
+        if threads is not None:
+            torch.set_num_threads(threads)
+        self.name = f"torch {torch.__version__.split('+')[0]} {device}"
+
+    def infer(self, inputs: Sequence[ByteImage]) -> list[npt.NDArray[Any]]:
+        """Return the network's output for each input, in order; see `Runtime.infer`."""
+        outputs: list[npt.NDArray[Any]] = []
+        for start in range(0, len(inputs), self._batch):
+            outputs += self._run(inputs[start : start + self._batch])
+        return outputs
+
+    def _run(self, inputs: Sequence[ByteImage]) -> list[npt.NDArray[Any]]:
+        """Return the outputs of one batch, filled up to its full size."""
+        stack = np.zeros((self._batch, *inputs[0].shape), np.uint8)
+        stack[: len(inputs)] = inputs
+        try:
+            with self._torch.inference_mode():
+                images = self._torch.from_numpy(stack).to(self._device).permute(0, 3, 1, 2)
+                output = self._network(images.flip(1).contiguous().float() / 255.0)
+                return list(output[: len(inputs)].cpu().numpy())
+        except RuntimeError as error:
+            raise InferenceError(f"torch on {self._device}: {error}") from error
+
+    def close(self) -> None:
+        """Let go of the network and its memory."""
+        self._network = None
+        if self._device.startswith("cuda"):
+            self._torch.cuda.empty_cache()
+
+
+def _load(torch: Any, content: bytes, entry: WeightsEntry) -> Any:
+    """Return the network of checked bytes, one head, ready to run."""
+    checkpoint = torch.load(io.BytesIO(content), map_location="cpu", weights_only=False)
+    return ready_to_run(checkpoint["model"].float(), entry.head == "end2end")
+
+
+def ready_to_run(model: Any, end2end: bool) -> Any:
+    """Return a detection network of ultralytics with one head, folded batch norms, plain output.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        Changed in place.
+    end2end : bool
+        Keep the end-to-end head instead of the one that needs thinning out.
+    """
+    detect = model.model[-1]
+    detect.end2end = end2end
+    network = model.eval().fuse(verbose=False)
+    network.model[-1].export, network.model[-1].format = True, "openvino"
+    return network
