@@ -1,0 +1,352 @@
+"""One plume being followed: what was seen of it, of what could have been."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
+from typing import Any
+
+from sonar_watch.association.estimate import FootEstimate, MeasureSample
+from sonar_watch.association.options import TrackerOptions
+from sonar_watch.association.plane import (
+    Covariance,
+    Offset,
+    distance_m,
+    east_north_m,
+    inverse,
+    position_at,
+    quadratic,
+    shifted,
+    streak,
+    total,
+)
+from sonar_watch.association.sightings import Sighting, foot_offset_m, forward
+from sonar_watch.records import (
+    EventState,
+    GeolocatedFrame,
+    NavigationFix,
+    PlumeEvent,
+    SourceRef,
+    identify,
+    iso_utc,
+    parse_utc,
+)
+
+_THIN_M = 10.0
+_POINTS = 24
+_STRIDE_M = 10.0
+_TOP_QUANTILE = 0.1
+_CONFIDENCE, _FOOT, _TOP, _WIDTH = range(4)
+
+Place = tuple[float, float]
+"""(latitude, longitude) in degrees WGS84."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Track:
+    """What is remembered of one plume; changed by `see` and `pass_by` alone.
+
+    Parameters
+    ----------
+    points : list of tuple of float
+        Recent feet, thinned, metres east and north of the anchor of `foot`.
+    across_m : float
+        Across-track of the last sighting, + starboard.
+    window : list of int
+        1 seen, 0 not: the last swaths that could have shown it.
+    ship, mark : tuple of float or None
+        Where the ship last saw it; where the metres sailed without seeing it count from.
+    ahead_m : float
+        Mean distance of the feet ahead of the ship's reference point, + forward.
+    length_m : float
+        Along-track extent of the points.
+    quiet : int
+        Swaths with navigation since the last sighting.
+    told_utc, told_at, told_m2
+        When, where and with which covariance it was last announced.
+    """
+
+    event_id: str
+    sounder: str
+    first_seen_utc: datetime
+    last_seen_utc: datetime
+    across_m: float
+    best_frame_id: str
+    best_source: SourceRef
+    peak_confidence: float = 0.0
+    state: EventState = "tentative"
+    foot: FootEstimate | None = None
+    points: list[Offset] = field(default_factory=list)
+    measures: MeasureSample = field(default_factory=MeasureSample)
+    window: list[int] = field(default_factory=list)
+    seen: int = 0
+    possible: int = 0
+    vetoed: dict[str, int] = field(default_factory=dict)
+    note: str | None = None
+    site_id: str = ""
+    ship: Place | None = None
+    mark: Place | None = None
+    bow: Offset = (0.0, 1.0)
+    ahead_m: float = 0.0
+    length_m: float = 0.0
+    unseen_m: float = 0.0
+    left_m: float = 0.0
+    quiet: int = 0
+    dirty: bool = False
+    told_utc: datetime | None = None
+    told_at: Place | None = None
+    told_m2: Covariance | None = None
+
+    def see(self, frame: GeolocatedFrame, sighting: Sighting, options: TrackerOptions) -> None:
+        """Take in what a swath showed of this plume."""
+        self.first_seen_utc = min(self.first_seen_utc, frame.time_utc)
+        self.across_m = sum(sighting.across_m) / 2.0
+        self.seen += 1
+        self.dirty = True
+        self._count(1, options)
+        self._measure(frame, sighting)
+        if sighting.placed:
+            self._locate(frame.navigation, sighting)
+        elif self.foot is None:
+            self.note = sighting.note
+        if frame.navigation is not None and frame.time_utc >= self.last_seen_utc:
+            self.ship = self.mark = _place(frame.navigation)
+        self.last_seen_utc = max(self.last_seen_utc, frame.time_utc)
+        self.unseen_m = self.left_m = 0.0
+        self.quiet = 0
+
+    def pass_by(self, frame: GeolocatedFrame, options: TrackerOptions) -> None:
+        """Take in that a swath did not show this plume, and whether it could have."""
+        possible = self.could_show(frame, options)
+        if possible:
+            self._count(0, options)
+        fix = frame.navigation
+        if fix is None:
+            return
+        here = _place(fix)
+        self.ship = self.ship or here
+        self.quiet += 1
+        self.left_m = max(self.left_m, apart_m(self.ship, here))
+        self._sail(here, possible, max(_STRIDE_M, 3.0 * fix.position_sigma_m))
+
+    def could_show(self, frame: GeolocatedFrame, options: TrackerOptions) -> bool:
+        """Return whether the fan of `frame` passed over this plume."""
+        port, starboard = frame.coverage_across_m
+        if self.foot is None:
+            gap_s = abs((frame.time_utc - self.last_seen_utc).total_seconds())
+            return port <= self.across_m <= starboard and gap_s <= options.unplaced_gap_s
+        if frame.navigation is None:
+            return False
+        along, across = self._from_ship(frame.navigation, self.foot)
+        reach = max(options.along_gate_m, 0.5 * self.length_m)
+        return abs(along - self.ahead_m) <= reach and port <= across <= starboard
+
+    def ship_distance_m(self, fix: NavigationFix | None) -> float:
+        """Return metres from where the ship last saw it to where it is; 0 when not known."""
+        return 0.0 if fix is None or self.ship is None else apart_m(self.ship, _place(fix))
+
+    def confirmed(self, options: TrackerOptions) -> bool:
+        """Return whether enough of the last possible swaths showed it."""
+        return sum(self.window) >= options.confirm_swaths
+
+    def hopeless(self, options: TrackerOptions) -> bool:
+        """Return whether none of the last possible swaths showed it."""
+        return len(self.window) >= options.of_swaths and not any(self.window)
+
+    def position(self) -> Place | None:
+        """Return the best foot, or None without any position."""
+        return None if self.foot is None else position_at(*self.foot.anchor, self.foot.mean_m())
+
+    def covariance_m2(self, options: TrackerOptions) -> Covariance | None:
+        """Return the covariance of the best foot.
+
+        While the ship has not passed the plume, how far it goes on ahead is not known.
+        """
+        if self.foot is None:
+            return None
+        known = self.foot.covariance_m2()
+        if self.quiet >= 2 and self.left_m >= _STRIDE_M:
+            return known
+        ahead = max(0.0, options.along_gate_m - 0.5 * self.length_m) / math.sqrt(3.0)
+        return total(known, streak(ahead, self.bow))
+
+    def moved(self) -> bool:
+        """Return whether it lies beyond one sigma of where it was announced, or gained a place."""
+        here = self.position()
+        if here is None:
+            return False
+        if self.told_at is None or self.told_m2 is None:
+            return True
+        return quadratic(inverse(self.told_m2), east_north_m(*self.told_at, *here)) > 1.0
+
+    def tell(self, now: datetime, options: TrackerOptions) -> PlumeEvent:
+        """Return the event as it is to be announced now, and remember having done so."""
+        event = self.event(options)
+        self.told_utc, self.told_m2 = now, event.covariance_m2
+        self.told_at = self.position()
+        self.dirty = False
+        return event
+
+    def event(self, options: TrackerOptions) -> PlumeEvent:
+        """Return the plume as it is known: depths and width are medians over the swaths.
+
+        The top is the 10 % quantile, so that one odd box does not raise it; the height goes
+        from there to the foot.
+        """
+        place = self.position()
+        foot, top = self.measures.quantile(_FOOT, 0.5), self.measures.quantile(_TOP, _TOP_QUANTILE)
+        return PlumeEvent(
+            event_id=self.event_id,
+            state=self.state,
+            sounder=self.sounder,
+            first_seen_utc=self.first_seen_utc,
+            last_seen_utc=self.last_seen_utc,
+            latitude=place[0] if place else None,
+            longitude=place[1] if place else None,
+            covariance_m2=self.covariance_m2(options),
+            foot_depth_m=foot,
+            top_depth_m=top,
+            height_m=foot - top,
+            width_m=self.measures.quantile(_WIDTH, 0.5),
+            swath_count=self.seen,
+            swaths_possible=self.possible,
+            peak_confidence=self.peak_confidence,
+            median_confidence=self.measures.quantile(_CONFIDENCE, 0.5),
+            site_id=self.site_id,
+            best_frame_id=self.best_frame_id,
+            best_source=self.best_source,
+            vetoed=tuple(sorted(self.vetoed.items())),
+            position_note=None if place else self.note,
+        )
+
+    def turn_down(self, reason: str) -> None:
+        """Count a vetoed detection beside this plume."""
+        self.vetoed[reason] = self.vetoed.get(reason, 0) + 1
+
+    def adopt_points(self, other: Track) -> None:
+        """Let sightings near those of `other` join this plume."""
+        if self.foot is None or other.foot is None:
+            return
+        offset = east_north_m(*self.foot.anchor, *other.foot.anchor)
+        for point in other.points:
+            self._mark_point(shifted(point, offset))
+
+    def _count(self, shown: int, options: TrackerOptions) -> None:
+        self.possible += 1
+        self.window = [*self.window, shown][-options.of_swaths :]
+
+    def _measure(self, frame: GeolocatedFrame, sighting: Sighting) -> None:
+        self.measures.add(
+            sighting.confidence, sighting.foot_depth_m, sighting.top_depth_m, sighting.width_m
+        )
+        if sighting.confidence > self.peak_confidence:
+            self.peak_confidence = sighting.confidence
+            self.best_frame_id, self.best_source = frame.frame_id, frame.source
+
+    def _locate(self, fix: NavigationFix | None, sighting: Sighting) -> None:
+        """Take the feet of a sighting into the estimate."""
+        anchor = sighting.feet[0].position
+        if self.foot is None and anchor is not None:
+            self.foot = FootEstimate(anchor=anchor)
+        if self.foot is None:
+            return
+        at = sighting.offset_m(self.foot.anchor)
+        self.foot = self.foot.added(
+            at, sighting.confidence, sighting.mean("random_m2"), sighting.mean("systematic_m2")
+        )
+        for strand in sighting.feet:
+            self._mark_point(foot_offset_m(strand, self.foot.anchor))
+        if fix is not None:
+            self._mark_bow(fix, at)
+
+    def _mark_point(self, point: Offset) -> None:
+        if all(distance_m(point, known) >= _THIN_M for known in self.points):
+            self.points = [*self.points, point][-_POINTS:]
+
+    def _mark_bow(self, fix: NavigationFix, at: Offset) -> None:
+        """Learn how far ahead of the reference point the fan lies, and the plume's length."""
+        if self.foot is None:
+            return
+        self.bow = forward(fix)
+        east, north = shifted(east_north_m(*_place(fix), *self.foot.anchor), at)
+        ahead = east * self.bow[0] + north * self.bow[1]
+        self.ahead_m += (ahead - self.ahead_m) / self.foot.count
+        along = [point[0] * self.bow[0] + point[1] * self.bow[1] for point in self.points]
+        self.length_m = max(along) - min(along)
+
+    def _from_ship(self, fix: NavigationFix, foot: FootEstimate) -> Offset:
+        """Return where the plume lies from the ship (forward, starboard), metres."""
+        east, north = shifted(east_north_m(*_place(fix), *foot.anchor), foot.mean_m())
+        bow = forward(fix)
+        return east * bow[0] + north * bow[1], east * bow[1] - north * bow[0]
+
+    def _sail(self, here: Place, possible: bool, stride_m: float) -> None:
+        """Count metres sailed over the plume without seeing it; a jittering fix sails none."""
+        if self.mark is None or not possible:
+            self.mark = here
+            return
+        sailed = apart_m(self.mark, here)
+        if sailed >= stride_m:
+            self.unseen_m += sailed
+            self.mark = here
+
+    def state_row(self) -> dict[str, Any]:
+        """Return everything as JSON-able values, exact."""
+        row = {f.name: getattr(self, f.name) for f in fields(self)}
+        for name in _TIMES:
+            row[name] = None if row[name] is None else iso_utc(row[name])
+        row["best_source"] = asdict(self.best_source)
+        row["foot"] = None if self.foot is None else self.foot.state()
+        row["measures"] = self.measures.state()
+        row["points"], row["window"] = [list(p) for p in self.points], list(self.window)
+        row["vetoed"] = dict(self.vetoed)
+        return row
+
+    @classmethod
+    def restore(cls, row: dict[str, Any]) -> Track:
+        """Return the track `row` describes."""
+        row = dict(row)
+        for name in _TIMES:
+            row[name] = None if row[name] is None else parse_utc(row[name])
+        for name in _PAIRS:
+            row[name] = None if row[name] is None else tuple(row[name])
+        row["best_source"] = SourceRef(**row["best_source"])
+        row["foot"] = None if row["foot"] is None else FootEstimate.restore(row["foot"])
+        row["measures"] = MeasureSample.restore(row["measures"])
+        row["points"], row["window"] = [(e, n) for e, n in row["points"]], list(row["window"])
+        row["vetoed"] = dict(row["vetoed"])
+        return cls(**row)
+
+
+_TIMES = ("first_seen_utc", "last_seen_utc", "told_utc")
+_PAIRS = ("ship", "mark", "bow", "told_at", "told_m2")
+
+
+def begin_track(frame: GeolocatedFrame, sighting: Sighting, options: TrackerOptions) -> Track:
+    """Return a tentative track of a plume seen for the first time."""
+    first = sighting.feet[0]
+    where = (
+        f"{first.position[0]:.6f},{first.position[1]:.6f}" if first.position
+        else f"{first.middle_m:.1f},{first.foot_depth_m:.1f}"
+    )
+    track = Track(
+        event_id=identify("event", frame.frame_id, where),
+        sounder=frame.sounder,
+        first_seen_utc=frame.time_utc,
+        last_seen_utc=frame.time_utc,
+        across_m=first.middle_m,
+        best_frame_id=frame.frame_id,
+        best_source=frame.source,
+    )
+    track.see(frame, sighting, options)
+    return track
+
+
+def apart_m(a: Place, b: Place) -> float:
+    """Return metres between two places near each other."""
+    return distance_m(east_north_m(*a, *b), (0.0, 0.0))
+
+
+def _place(fix: NavigationFix) -> Place:
+    return fix.latitude, fix.longitude

@@ -1,0 +1,207 @@
+"""Swaths -> one event per plume: confirmed by several, updated seldom, ended once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sonar_watch.association.gating import nearest, share_out
+from sonar_watch.association.options import TrackerOptions
+from sonar_watch.association.sightings import counts, foot_of, measured, sighting_of
+from sonar_watch.association.sites import SiteIndex
+from sonar_watch.association.track import Track, apart_m, begin_track
+from sonar_watch.errors import FormatError
+from sonar_watch.records import AlertKind, EventChange, GeolocatedFrame, iso_utc, parse_utc
+
+__all__ = ["PlumeTracker", "TrackerOptions"]
+
+STATE_VERSION = 1
+
+
+@dataclass(slots=True)
+class _Stream:
+    """The plumes of one sounder, and its data time, which never runs back."""
+
+    now: datetime
+    tracks: list[Track] = field(default_factory=list)
+
+
+class PlumeTracker:
+    """Follows the plumes of a watch, per sounder; their sites are shared.
+
+    What comes out is decided by the frames that went in and their order alone: the same for a
+    live run, its replay, and a run that was cut and restored anywhere.
+
+    Parameters
+    ----------
+    options : TrackerOptions
+    sites : SiteIndex, optional
+        The places already known.
+    """
+
+    def __init__(self, options: TrackerOptions, sites: SiteIndex | None = None) -> None:
+        self.options = options
+        self.sites = SiteIndex(options.site_radius_m) if sites is None else sites
+        self._streams: dict[str, _Stream] = {}
+
+    def update(self, frame: GeolocatedFrame) -> list[EventChange]:
+        """Return what `frame` changed: also one without detections can end a plume.
+
+        Frames may come a few seconds out of order; a frame must come once.
+        """
+        stream = self._streams.setdefault(frame.sounder, _Stream(frame.time_utc))
+        stream.now = max(stream.now, frame.time_utc)
+        changes = list(self._leave(stream, frame))
+        self._turn_down(stream, frame)
+        self._see(stream, frame)
+        changes += self._confirm(stream)
+        changes += self._tell_moves(stream)
+        return changes
+
+    def open_events(self) -> int:
+        """Return the number of plumes announced and not ended."""
+        return sum(t.state == "open" for s in self._streams.values() for t in s.tracks)
+
+    def state(self) -> dict[str, Any]:
+        """Return everything remembered as JSON-able values; `restore` goes on exactly from it."""
+        return {
+            "version": STATE_VERSION,
+            "streams": {
+                sounder: {
+                    "now": iso_utc(stream.now),
+                    "tracks": [track.state_row() for track in stream.tracks],
+                }
+                for sounder, stream in self._streams.items()
+            },
+            "sites": self.sites.state(),
+        }
+
+    @classmethod
+    def restore(cls, options: TrackerOptions, state: dict[str, Any]) -> PlumeTracker:
+        """Return the tracker `state` describes.
+
+        Raises
+        ------
+        FormatError
+            The state is of another version, or lacks something.
+        """
+        if state.get("version") != STATE_VERSION:
+            raise FormatError(
+                f"tracker state: expected version {STATE_VERSION}, received "
+                f"{state.get('version')!r}"
+            )
+        try:
+            tracker = cls(options, SiteIndex.restore(options.site_radius_m, state["sites"]))
+            for sounder, stream in state["streams"].items():
+                tracks = [Track.restore(row) for row in stream["tracks"]]
+                tracker._streams[sounder] = _Stream(parse_utc(stream["now"]), tracks)
+        except (KeyError, TypeError, ValueError) as error:
+            raise FormatError(f"tracker state is not whole: {error!r}") from error
+        return tracker
+
+    def _leave(self, stream: _Stream, frame: GeolocatedFrame) -> Iterator[EventChange]:
+        """End the plumes that the ship left behind or that are gone; drop such candidates."""
+        staying = []
+        for track in stream.tracks:
+            if not self._is_over(track, stream, frame):
+                staying.append(track)
+            elif track.state == "open":
+                yield self._end(track, stream)
+        stream.tracks = staying
+
+    def _is_over(self, track: Track, stream: _Stream, frame: GeolocatedFrame) -> bool:
+        options = self.options
+        silent_s = (stream.now - track.last_seen_utc).total_seconds()
+        longest_s = options.unplaced_gap_s if track.foot is None else options.end_after_s
+        return (
+            silent_s > longest_s
+            or track.unseen_m > options.gone_after_m
+            or track.ship_distance_m(frame.navigation) > options.end_after_m
+            or (track.state == "tentative" and track.hopeless(options))
+        )
+
+    def _end(self, track: Track, stream: _Stream) -> EventChange:
+        track.state = "ended"
+        place, covariance = track.position(), track.covariance_m2(self.options)
+        if place is not None and covariance is not None:
+            self._settle_site(track)
+            self.sites.settle(track.site_id, *place, covariance)
+        return self._change("end", track, stream)
+
+    def _turn_down(self, stream: _Stream, frame: GeolocatedFrame) -> None:
+        """Count the vetoed detections beside known plumes."""
+        for detection in frame.detections:
+            if detection.veto is None or not measured(detection):
+                continue
+            foot = foot_of(detection, frame, self.options)
+            index = nearest(foot, stream.tracks, frame.time_utc, self.options)
+            if index is not None:
+                stream.tracks[index].turn_down(detection.veto)
+
+    def _see(self, stream: _Stream, frame: GeolocatedFrame) -> None:
+        """Give every plume what the swath showed of it, or that it showed nothing."""
+        feet = [foot_of(d, frame, self.options) for d in frame.detections if counts(d)]
+        matches = share_out(feet, stream.tracks, frame.time_utc, self.options)
+        for index, track in enumerate(stream.tracks):
+            if index in matches.known:
+                track.see(frame, sighting_of(matches.known[index]), self.options)
+            else:
+                track.pass_by(frame, self.options)
+        stream.tracks += [
+            begin_track(frame, sighting_of(group), self.options) for group in matches.fresh
+        ]
+
+    def _confirm(self, stream: _Stream) -> list[EventChange]:
+        """Announce the candidates seen often enough, unless they are a strand of an event."""
+        changes, absorbed = [], []
+        for track in stream.tracks:
+            if track.state != "tentative" or not track.confirmed(self.options):
+                continue
+            whole = self._event_at(track, stream)
+            if whole is None:
+                track.state = "open"
+                changes.append(self._change("new", track, stream))
+            else:
+                whole.adopt_points(track)
+                absorbed.append(track)
+        if absorbed:
+            stream.tracks = [track for track in stream.tracks if track not in absorbed]
+        return changes
+
+    def _event_at(self, candidate: Track, stream: _Stream) -> Track | None:
+        """Return the open event whose foot the candidate's lies within the gate of."""
+        place = candidate.position()
+        for track in stream.tracks:
+            there = track.position()
+            if track.state != "open" or place is None or there is None:
+                continue
+            if apart_m(there, place) <= self.options.gate_m:
+                return track
+        return None
+
+    def _tell_moves(self, stream: _Stream) -> list[EventChange]:
+        """Announce again the open events that moved, if the last word is long enough ago."""
+        changes = []
+        for track in stream.tracks:
+            if track.state != "open" or not track.dirty or track.told_utc is None:
+                continue
+            silent_s = (stream.now - track.told_utc).total_seconds()
+            if silent_s < self.options.update_interval_s:
+                continue
+            track.dirty = False
+            if track.moved():
+                changes.append(self._change("update", track, stream))
+        return changes
+
+    def _change(self, kind: AlertKind, track: Track, stream: _Stream) -> EventChange:
+        self._settle_site(track)
+        event = track.tell(stream.now, self.options)
+        return EventChange(kind=kind, time_utc=stream.now, event=event)
+
+    def _settle_site(self, track: Track) -> None:
+        """Give the track its site as soon as it has a place; it is then kept."""
+        place, covariance = track.position(), track.covariance_m2(self.options)
+        if not track.site_id and place is not None and covariance is not None:
+            track.site_id = self.sites.assign(track.event_id, *place, covariance)
