@@ -1,22 +1,26 @@
 """Training pictures from the simulator: PNG, YOLO labels, data.yaml.
 
 Every picture passes through the same raster as a ping at sea. Splits are by scene: no scene
-gives pictures to two splits.
+gives pictures to two splits. Fans are wide and low, networks are trained on squares: training
+pictures are sheets, several fans above one another, so that no computation goes into black;
+validation pictures are single fans, as the detector will see them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import cv2
 import numpy as np
 
+from sonar_watch.detection.detections import Detections
 from sonar_watch.errors import ConfigurationError
 from sonar_watch.images import write_png
-from sonar_watch.learning.annotations import write_data_yaml, write_labels
-from sonar_watch.records import FloatArray, FrameGeometry
+from sonar_watch.learning.annotations import write_dataset, write_labels
+from sonar_watch.records import ByteImage, FrameGeometry
 from sonar_watch.simulation.echo import TrueBox, hear
 from sonar_watch.simulation.scene import (
     Scene,
@@ -30,7 +34,11 @@ from sonar_watch.simulation.ship import ShipState
 from sonar_watch.simulation.sounders import FAMILIES, sounder_for
 from sonar_watch.watercolumn.raster import Rasteriser, RasterOptions
 
+Row = tuple[float, ...]
+Rows = list[Row]
 CLASS_NAMES = ("signal", "noise")
+FAINTEST_DB = 6.5
+"""True boxes below this contrast are not labelled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +56,9 @@ class DatasetOptions:
         Least and greatest depth; drawn evenly on a logarithmic scale.
     seed : int
     max_side_px : int
+        Of the fan as drawn.
+    sheet_px : int
+        Side of a training sheet; fans are scaled to its width as the detector scales them.
     """
 
     scenes: int = 1000
@@ -56,6 +67,7 @@ class DatasetOptions:
     depth_m: tuple[float, float] = (60.0, 2500.0)
     seed: int = 1
     max_side_px: int = 1024
+    sheet_px: int = 640
 
     def __post_init__(self) -> None:
         if self.scenes < 1 or self.swaths_per_scene < 1 or not 0 <= self.validation_share <= 0.9:
@@ -64,15 +76,20 @@ class DatasetOptions:
             )
 
 
-def to_label(box: TrueBox, geometry: FrameGeometry) -> tuple[int, FloatArray] | None:
-    """Return class and (x1, y1, x2, y2) in pixels of a true box; None when too small to see."""
+def to_label(box: TrueBox, geometry: FrameGeometry) -> Row | None:
+    """Return x1 y1 x2 y2 class in pixels of a true box; None when nobody could see it.
+
+    A label on what cannot be told from noise teaches the network to see things.
+    """
     x1, y1 = geometry.to_pixels(box.across_track_m[0], box.depth_m[0])
     x2, y2 = geometry.to_pixels(box.across_track_m[1], box.depth_m[1])
     limits = (geometry.width_px, geometry.height_px)
     corners = np.clip([x1, y1, x2, y2], 0, limits * 2)
-    if corners[2] - corners[0] < 3 or corners[3] - corners[1] < 4:
+    size = corners[2:] - corners[:2]
+    if size[0] < 4 or size[1] < 6 or box.contrast_db < FAINTEST_DB:
         return None
-    return CLASS_NAMES.index(box.class_name), corners
+    x1, y1, x2, y2 = map(float, corners)
+    return x1, y1, x2, y2, float(CLASS_NAMES.index(box.class_name))
 
 
 def make_dataset(
@@ -85,18 +102,26 @@ def make_dataset(
     progress : callable
         Called with the number of scenes done.
     """
+    for split in ("train", "val"):
+        (out / "images" / split).mkdir(parents=True, exist_ok=True)
     raster = Rasteriser(RasterOptions(max_side_px=options.max_side_px))
-    first_train = round(options.scenes * options.validation_share)
+    validation = round(options.scenes * options.validation_share)
+    sheet = _Sheet(out, options.sheet_px)
     for index in range(options.scenes):
-        split = "val" if index < first_train else "train"
-        _write_scene(out, split, index, options, raster)
+        for number, fan in enumerate(_fans_of_scene(index, options, raster)):
+            if index < validation:
+                _write_picture(out, "val", f"{index:06d}_{number}", *fan)
+            else:
+                sheet.add(*fan)
         progress(index + 1)
-    return write_data_yaml(out, CLASS_NAMES)
+    sheet.write()
+    return write_dataset(out, CLASS_NAMES)
 
 
-def _write_scene(
-    out: Path, split: str, index: int, options: DatasetOptions, raster: Rasteriser
-) -> None:
+def _fans_of_scene(
+    index: int, options: DatasetOptions, raster: Rasteriser
+) -> Iterator[tuple[ByteImage, Rows]]:
+    """Yield each swath's picture and its labels, rows of x1 y1 x2 y2 class."""
     rng = np.random.default_rng((options.seed, index))
     low, high = np.log(options.depth_m)
     depth = float(np.exp(rng.uniform(low, high)))
@@ -112,16 +137,55 @@ def _write_scene(
         )
         ping, boxes = hear(scene, sounder, state, seed=int(rng.integers(2**31)))
         frame = raster.frame(ping)
-        found = [label for box in boxes if (label := to_label(box, frame.geometry))]
-        stem = f"{index:06d}_{number}"
-        write_png(out / "images" / split / f"{stem}.png", frame.image)
-        write_labels(
-            out / "labels" / split / f"{stem}.txt",
-            [class_id for class_id, _ in found],
-            np.array([corners for _, corners in found]).reshape(-1, 4),
-            frame.geometry.width_px,
-            frame.geometry.height_px,
-        )
+        yield frame.image, [row for box in boxes if (row := to_label(box, frame.geometry))]
+
+
+class _Sheet:
+    """A square picture filled with fans from the top down."""
+
+    def __init__(self, out: Path, side_px: int) -> None:
+        self._out, self._side_px, self._number = out, side_px, 0
+        self._image = np.zeros((side_px, side_px), np.uint8)
+        self._labels: Rows = []
+        self._filled_px = 0
+
+    def add(self, image: ByteImage, labels: Rows) -> None:
+        """Put a fan below the others; the full sheet is written first when it does not fit."""
+        scale = self._side_px / max(image.shape)
+        size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
+        if self._filled_px + size[1] > self._side_px:
+            self.write()
+        top = self._filled_px
+        resized = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
+        self._image[top : top + size[1], : size[0]] = resized
+        shift = np.array([0, top, 0, top, 0])
+        factor = np.array([scale, scale, scale, scale, 1])
+        self._labels += [tuple(np.array(row) * factor + shift) for row in labels]
+        self._filled_px += size[1]
+
+    def write(self) -> None:
+        """Write what is on the sheet and take a new one."""
+        if not self._filled_px:
+            return
+        _write_picture(self._out, "train", f"{self._number:06d}", self._image, self._labels)
+        self._number += 1
+        self._image = np.zeros_like(self._image)
+        self._labels, self._filled_px = [], 0
+
+
+def _write_picture(out: Path, split: str, stem: str, image: ByteImage, labels: Rows) -> None:
+    write_png(out / "images" / split / f"{stem}.png", image)
+    write_labels(
+        out / "labels" / split / f"{stem}.txt",
+        _as_detections(labels),
+        image.shape[1],
+        image.shape[0],
+    )
+
+
+def _as_detections(labels: Rows) -> Detections:
+    rows = [[*corners, 1.0, class_id] for *corners, class_id in labels]
+    return Detections.from_rows(np.array(rows).reshape(-1, 6), CLASS_NAMES)
 
 
 def random_scene(rng: np.random.Generator, depth_m: float) -> Scene:

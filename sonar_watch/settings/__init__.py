@@ -1,0 +1,14 @@
+"""Settings of a watch: models.py what there is, reading.py from YAML, defaults.py to YAML."""
+
+from sonar_watch.settings.defaults import commented_defaults
+from sonar_watch.settings.models import Settings, SourceOptions
+from sonar_watch.settings.reading import CONFIG_VARIABLE, load_settings, parse_settings
+
+__all__ = [
+    "CONFIG_VARIABLE",
+    "Settings",
+    "SourceOptions",
+    "commented_defaults",
+    "load_settings",
+    "parse_settings",
+]

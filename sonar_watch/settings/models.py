@@ -1,0 +1,87 @@
+"""The settings of a watch: every stage owns an options dataclass, here they are put together."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sonar_watch.alerts.publisher import PublisherOptions
+from sonar_watch.association.sites import SiteOptions
+from sonar_watch.association.tracker import TrackerOptions
+from sonar_watch.detection.detector import DetectorOptions
+from sonar_watch.geolocation.georeference import PositionOptions
+from sonar_watch.geolocation.navigation import NavigationOptions
+from sonar_watch.pipeline.chain import PipelineOptions
+from sonar_watch.sources.folder import FolderOptions
+from sonar_watch.sources.raw import RawOptions
+from sonar_watch.sources.udp import NmeaFeedOptions, NmeaLogOptions
+from sonar_watch.watercolumn.raster import RasterOptions
+from sonar_watch.watercolumn.vetoes import VetoOptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceOptions:
+    """What the watch listens to; each list may be empty or hold several.
+
+    Parameters
+    ----------
+    raw : list
+        Folders into which the sounder writes .kmall/.kmwcd or .all/.wcd files.
+    images : list
+        Folders of water-column pictures with sidecars or a calibration.
+    nmea_udp : list
+        The ship's NMEA 0183 sentences over UDP.
+    nmea_logs : list
+        NMEA log files as OpenRVDAS and CORIOLIX write them.
+    """
+
+    raw: tuple[RawOptions, ...] = ()
+    images: tuple[FolderOptions, ...] = ()
+    nmea_udp: tuple[NmeaFeedOptions, ...] = ()
+    nmea_logs: tuple[NmeaLogOptions, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything a watch is told.
+
+    Parameters
+    ----------
+    data_dir : Path
+        Where the journal and the pictures of events are kept. Relative paths count from the
+        folder of the configuration file.
+    log_level : str
+        debug, info, warning or error.
+    sources, raster, detector, vetoes, navigation, position, tracker, sites, pipeline, alerts
+        Options of the stages.
+    """
+
+    data_dir: Path = Path("sonar_watch_data")
+    log_level: typing.Literal["debug", "info", "warning", "error"] = "info"
+    sources: SourceOptions = field(default_factory=SourceOptions)
+    raster: RasterOptions = field(default_factory=RasterOptions)
+    detector: DetectorOptions = field(default_factory=DetectorOptions)
+    vetoes: VetoOptions = field(default_factory=VetoOptions)
+    navigation: NavigationOptions = field(default_factory=NavigationOptions)
+    position: PositionOptions = field(default_factory=PositionOptions)
+    tracker: TrackerOptions = field(default_factory=TrackerOptions)
+    sites: SiteOptions = field(default_factory=SiteOptions)
+    pipeline: PipelineOptions = field(default_factory=PipelineOptions)
+    alerts: PublisherOptions = field(default_factory=PublisherOptions)
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 of all that shapes an alert: the same live and in replay, whatever the paths."""
+        shaping = ("raster", "vetoes", "navigation", "position", "tracker", "sites")
+        content = {name: dataclasses.asdict(getattr(self, name)) for name in shaping}
+        content["detector"] = {
+            "weights": str(self.detector.weights),
+            "confidence": self.detector.confidence,
+            "iou": self.detector.iou,
+        }
+        text = json.dumps(content, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()
