@@ -1,0 +1,234 @@
+"""What both Kongsberg families share: datagrams, installation, line context, beam rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from struct import Struct
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from sonar_watch.errors import FormatError, GeometryError, NavigationError
+from sonar_watch.records import (
+    FLOOR_HALF_DB,
+    FloatArray,
+    NavigationSample,
+    Quarantined,
+    SoundSpeedProfile,
+    WaterColumnPing,
+)
+
+RawItem: TypeAlias = WaterColumnPing | NavigationSample | Quarantined
+"""What a raw file hands on."""
+
+MAX_BEAMS = 4096
+"""No sounder has more; a larger number is a broken header, not a reason to allocate."""
+
+ATTITUDE_RATE_HZ = 10.0
+"""Attitude recorded faster than this is thinned: ships move at 0.1 Hz, files hold 100 Hz."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Datagram:
+    """One whole datagram, framing included.
+
+    Parameters
+    ----------
+    kind : str
+        "#MWC" or "k".
+    data : bytes
+        From the first byte of its header to the last of its trailer.
+    offset : int
+        In its file.
+    """
+
+    kind: str
+    data: bytes
+    offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mounting:
+    """Where the transducer sits, from the installation text.
+
+    Parameters
+    ----------
+    lever_forward_m, lever_starboard_m : float
+        Vessel frame, from the positioning reference point to the transducer.
+    depth_m : float
+        Of the transducer below the water line of the ship at rest.
+    beam_width_deg : float
+        Across-track receive beam width.
+    """
+
+    lever_forward_m: float = 0.0
+    lever_starboard_m: float = 0.0
+    depth_m: float = 0.0
+    beam_width_deg: float = 1.0
+
+
+@dataclass(slots=True, kw_only=True)
+class LineContext:
+    """What the files of one line share; the first to say something is believed.
+
+    A file always prefers what it says itself, so that its pings do not depend on how far its
+    twin has been read. The context helps files that begin without installation or profile.
+
+    Parameters
+    ----------
+    mounting : Mounting or None
+    profile : SoundSpeedProfile or None
+    mode : str
+        Word for the runtime settings that shape the background.
+    """
+
+    mounting: Mounting | None = None
+    profile: SoundSpeedProfile | None = None
+    mode: str = ""
+
+    def offer(self, other: LineContext) -> None:
+        """Fill what is still unknown from `other`."""
+        self.mounting = self.mounting or other.mounting
+        self.profile = self.profile or other.profile
+        self.mode = self.mode or other.mode
+
+
+class Decoder(Protocol):
+    """Datagrams of one family -> records, with the state that one file or stream needs."""
+
+    def wants(self, head: bytes) -> bool:
+        """Tell from the first bytes of a datagram whether to read it at all."""
+
+    def decode(self, datagram: Datagram) -> list[RawItem]:
+        """Return what this datagram completes; FormatError when it breaks its format."""
+
+    def flush(self) -> list[RawItem]:
+        """Return what was still held when the stream ended."""
+
+
+IsDone = Callable[[str], bool]
+
+
+def never(_frame_id: str) -> bool:
+    """Answer that no frame has been done yet."""
+    return False
+
+
+def unpack(layout: Struct, data: bytes, offset: int, what: str) -> tuple[Any, ...]:
+    """Return the fields of `layout` at `offset`.
+
+    Raises
+    ------
+    FormatError
+        The datagram ends before them.
+    """
+    if offset < 0 or offset + layout.size > len(data):
+        raise FormatError(
+            f"{what}: expected {layout.size} bytes at {offset} of the datagram, "
+            f"which has {len(data)}"
+        )
+    return layout.unpack_from(data, offset)
+
+
+@contextmanager
+def as_format_error(what: str) -> Iterator[None]:
+    """Turn the refusal of a record into a FormatError: its bytes were the cause."""
+    try:
+        yield
+    except (GeometryError, NavigationError) as refused:
+        raise FormatError(f"{what}: {refused}") from refused
+
+
+def utc_from(seconds: int, microseconds: int) -> datetime:
+    """Return the instant `seconds` and `microseconds` after 1970."""
+    return _EPOCH + timedelta(seconds=seconds, microseconds=microseconds)
+
+
+def seconds_of(time_utc: datetime) -> tuple[int, int]:
+    """Return whole seconds since 1970 and the microseconds beyond."""
+    since = time_utc - _EPOCH
+    return since.days * 86_400 + since.seconds, since.microseconds
+
+
+def finite(number: float, low: float, high: float) -> bool:
+    """Tell whether `number` is a real value within the limits."""
+    return math.isfinite(number) and low <= number <= high
+
+
+def number(settings: Mapping[str, str], key: str, default: float = 0.0) -> float:
+    """Return the finite number under `key`, or `default`."""
+    try:
+        value = float(settings.get(key, default))
+    except ValueError:
+        return default
+    return value if math.isfinite(value) else default
+
+
+def beam_rows(
+    data: bytes, starts: npt.NDArray[np.int64], counts: npt.NDArray[np.int32]
+) -> npt.NDArray[np.int8]:
+    """Return the sample runs as rows of one matrix, filled up with the floor.
+
+    Parameters
+    ----------
+    data : bytes
+    starts : ndarray, shape (b,)
+        Byte offsets of the runs.
+    counts : ndarray, shape (b,)
+        Samples in each.
+
+    Returns
+    -------
+    ndarray, shape (b, max(counts)), int8, half decibels
+    """
+    flat = np.frombuffer(data, np.int8)
+    rows = np.full((counts.size, int(counts.max(initial=0))), FLOOR_HALF_DB, np.int8)
+    for row, start, count in zip(rows, starts.tolist(), counts.tolist(), strict=True):
+        row[:count] = flat[start : start + count]
+    return rows
+
+
+def sector_rows(
+    numbers: npt.NDArray[Any], listed: npt.NDArray[Any], what: str
+) -> npt.NDArray[np.int32]:
+    """Return for each beam the index of its transmit sector in the sector table.
+
+    Raises
+    ------
+    FormatError
+        A beam names a sector that the table does not list.
+    """
+    order = np.argsort(listed, kind="stable")
+    place = np.minimum(np.searchsorted(listed[order], numbers), listed.size - 1)
+    rows = order[place].astype(np.int32) if listed.size else np.zeros(numbers.shape, np.int32)
+    if numbers.size and (not listed.size or np.any(listed[rows] != numbers)):
+        raise FormatError(f"{what}: a beam names a transmit sector that is not listed")
+    return rows
+
+
+def runtime_word(
+    frequencies_hz: npt.NDArray[np.float32], factor: float, offset_db: float, rate_hz: float
+) -> str:
+    """Return the configuration as one word: frequencies, time-varying gain, sample rate."""
+    known = np.nan_to_num(frequencies_hz, nan=0.0, posinf=0.0, neginf=0.0)
+    sectors = "-".join(f"{frequency / 1e3:.0f}" for frequency in known)
+    return f"f{sectors}khz_x{factor:g}c{offset_db:g}_fs{rate_hz:.0f}"
+
+
+def thin(time_s: FloatArray, usable: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
+    """Return which rows to keep: usable ones, in order of time, at most one each 0.1 s.
+
+    The first of each tenth of a second of data time is kept, so the choice does not depend on
+    how rows were spread over datagrams.
+    """
+    rows = np.flatnonzero(usable & np.isfinite(time_s))
+    rows = rows[np.argsort(time_s[rows], kind="stable")]
+    _, first = np.unique(np.floor(time_s[rows] * ATTITUDE_RATE_HZ), return_index=True)
+    return rows[first]
