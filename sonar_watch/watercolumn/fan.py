@@ -1,8 +1,7 @@
-"""A ping seen as a fan: beams from port to starboard, the seabed under them, its extents."""
+"""A ping seen as a fan: its beams from port to starboard and the seabed under them."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +14,8 @@ from sonar_watch.watercolumn.geometry import trace
 SMOOTHED_BEAMS = 11
 """Running median over the bottom detections: a plume taken for the bottom is thrown out."""
 
-EXTENT_STEP = 1.08
-"""Extents grow in these ratios, so that neighbouring pings share look-up tables."""
-
-_FEWEST_DETECTIONS = 5
-_NARROWEST = 1 / 8
+FEWEST_DETECTIONS = 5
+"""A ping with fewer has no known bottom."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +91,7 @@ def _seabed_samples(angle_deg: FloatArray, detected: FloatArray) -> tuple[FloatA
     """Smooth, and fill, in terms of the vertical range: a flat bottom is then a constant."""
     cosine = np.maximum(np.cos(np.radians(angle_deg)), 1e-3)
     found = np.flatnonzero(np.isfinite(detected) & (detected > 0))
-    if found.size < _FEWEST_DETECTIONS:
+    if found.size < FEWEST_DETECTIONS:
         return np.full(detected.size, np.nan), np.full(detected.size, np.inf)
     vertical = detected[found] * cosine[found]
     smooth = running_median(vertical, SMOOTHED_BEAMS)
@@ -121,11 +117,15 @@ def seabed(
     Both in metres, shape (n,), one per beam with a detection, port to starboard.
     """
     found = np.isfinite(fan.bottom)
-    return place(ping, fan.angle_deg[found], fan.bottom[found], profile)
+    across, depth = place(ping, fan.angle_deg[found], fan.bottom[found], profile)
+    reached = np.isfinite(across) & np.isfinite(depth)
+    return across[reached], depth[reached]
 
 
 def place(
-    ping: WaterColumnPing, angle_deg: FloatArray, sample: FloatArray,
+    ping: WaterColumnPing,
+    angle_deg: FloatArray,
+    sample: FloatArray,
     profile: SoundSpeedProfile | None,
 ) -> tuple[FloatArray, FloatArray]:
     """Return across-track and depth in metres of range samples along beams."""
@@ -136,40 +136,3 @@ def place(
         transducer_depth_m=ping.transducer_depth_m,
         sound_speed_m_s=ping.sound_speed_m_s,
     )
-
-
-def frame_extents(
-    ping: WaterColumnPing, fan: Fan, profile: SoundSpeedProfile | None, margin: float
-) -> tuple[float, float]:
-    """Return half-width and depth below the transducer, in metres, of the picture of a ping.
-
-    They hold 98 % of the ping's bottom detections (without them: of its recorded range) and
-    `margin`, a fraction, below; rounded up in steps of 8 %. They depend on the ping alone, so
-    that a replay draws what the live run drew.
-
-    Raises
-    ------
-    GeometryError
-        The ping has no extent.
-    """
-    across, depth = seabed(ping, fan, profile)
-    if across.size < max(_FEWEST_DETECTIONS, fan.angle_deg.size // 10):
-        across, depth = place(ping, fan.angle_deg, fan.end.astype(float), profile)
-    seen = np.isfinite(across) & np.isfinite(depth)
-    if not seen.any():
-        raise GeometryError(f"ping {ping.ping_counter}: no beam reaches down")
-    side = float(np.percentile(np.abs(across[seen]), 98)) * 1.02
-    below = float(np.percentile(depth[seen] - ping.transducer_depth_m, 98)) * (1.0 + margin)
-    longest = max(side, below)
-    if not longest > ping.metres_per_sample:
-        raise GeometryError(f"ping {ping.ping_counter}: expected an extent, found {longest} m")
-    return rounded_up(max(side, _NARROWEST * below)), rounded_up(max(below, _NARROWEST * side))
-
-
-def rounded_up(metres: float) -> float:
-    """Return the next of the steps 1.08 ** k metres.
-
-    >>> rounded_up(100.0) == rounded_up(101.0)
-    True
-    """
-    return float(EXTENT_STEP ** math.ceil(math.log(metres) / math.log(EXTENT_STEP) - 1e-9))

@@ -128,8 +128,8 @@ def _end_points(
     rest = time - time_at[layer, ray]
     start = speed[layer]
     gradient = (speed[layer + 1] - start) / (depth[layer + 1] - depth[layer])
-    down = _descent(rest, start, start, slowness)
-    down = _descent(rest, start, start + gradient * down / 2, slowness)
+    down = _descent(rest, start, slowness)
+    down = _descent(rest, start + gradient * down / 2, slowness)
     end = start + gradient * down
     with np.errstate(divide="ignore", invalid="ignore"):
         cosines = np.sqrt(1 - (slowness * start) ** 2) + np.sqrt(1 - (slowness * end) ** 2)
@@ -137,10 +137,8 @@ def _end_points(
     return side * (across_at[layer, ray] + aside), depth[layer] + down
 
 
-def _descent(
-    time: FloatArray, start: FloatArray, speed: FloatArray, slowness: FloatArray
-) -> FloatArray:
-    """Depth gained in `time` at the speed half-way."""
+def _descent(time: FloatArray, speed: FloatArray, slowness: FloatArray) -> FloatArray:
+    """Depth gained in `time` where the speed half-way is `speed`."""
     with np.errstate(invalid="ignore"):
         return np.asarray(time * speed * np.sqrt(1 - (slowness * speed) ** 2))
 
