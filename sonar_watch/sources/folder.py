@@ -107,9 +107,9 @@ class ImageFolderSource:
     A picture waits for those before it (by time where it is known, by file name otherwise)
     that are still being written, up to the limit: so live gives the order of a replay.
     When nothing more comes (the end of a replay, or silence beyond the limit) a `LineEnd` lets
-    go what waits for navigation. Identity decides what "once" means (see `records.identify`): a file that was renamed or
-    written again is not given again. A backlog is sorted whole before the first is given;
-    pixels are read only as they are given, `DECODED_PER_POLL` at a time.
+    go what waits for navigation. Identity decides what "once" means (see `records.identify`): a
+    file that is written again is not given again. A backlog is sorted whole before the first
+    is given; pixels are read only as they are given, `DECODED_PER_POLL` at a time.
 
     Parameters
     ----------

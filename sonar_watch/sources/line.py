@@ -1,0 +1,331 @@
+"""One survey line: the files of one stem, read together as they grow."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from sonar_watch.errors import FormatError
+from sonar_watch.formats import em_header, kmall_header
+from sonar_watch.formats.rawfile import LineContext, RawFile, is_water_column, line_name
+from sonar_watch.records import NavigationSample, Quarantined, SourceItem, SourceRef
+from sonar_watch.sources.scan import changed_s
+from sonar_watch.sources.source import is_swath
+
+_log = logging.getLogger(__name__)
+
+Role = Literal["navigation", "water column"]
+
+HEAD_BYTES = 64
+SWATHS_PER_READ = 8
+SWATHS_HELD = 32
+NAVIGATION_READS = 16
+NAVIGATION_LEAD_S = 2.0
+"""Motion is recorded up to a second late: the twin is read this far beyond a swath."""
+
+_STARTED = re.compile(r"(?:^|_)(\d{8})_(\d{6})(?:_|$)")
+
+
+def line_stem(path: Path) -> str:
+    """Return what the files of one line have in common: family and stem.
+
+    >>> line_stem(Path("wc/0001_ship.kmwcd_frag"))
+    'kmall/0001_ship'
+    """
+    return f"{'kmall' if _is_kmall(path) else 'all'}/{path.stem}"
+
+
+def read_head(path: Path) -> tuple[str, float] | None:
+    """Return sounder model and data time (seconds since 1970 UTC) of the first datagram.
+
+    None when the file is too short to tell, absent, or does not begin with a datagram.
+    """
+    family = kmall_header if _is_kmall(path) else em_header
+    try:
+        with path.open("rb") as file:
+            header = family.parse_header(file.read(HEAD_BYTES))
+    except (OSError, FormatError):
+        return None
+    return header.sounder.split("-")[0], header.time_utc.timestamp()
+
+
+def _is_kmall(path: Path) -> bool:
+    return path.suffix.lower().startswith(".km")
+
+
+def time_in_name(stem: str) -> float | None:
+    """Return when a line began according to its name, seconds since 1970 UTC.
+
+    >>> time_in_name("0007_20120821_170942_Heincke")
+    1345568982.0
+    >>> time_in_name("em710_heincke") is None
+    True
+    """
+    match = _STARTED.search(stem)
+    if match is None:
+        return None
+    try:
+        began = datetime.strptime("".join(match.groups()), "%Y%m%d%H%M%S")
+    except ValueError:
+        return None
+    return began.replace(tzinfo=UTC).timestamp()
+
+
+@dataclass(slots=True, eq=False)
+class Line:
+    """The files of one line, and how far it has got.
+
+    Parameters
+    ----------
+    stem : str
+    started_s : float
+        Seconds since 1970 UTC, from the name, else from the first datagram.
+    files : dict
+        Path by what the file holds.
+    complete : bool
+        Everything in it has been given, and a `LineEnd` after it.
+    read_here : bool
+        It was read since the start of this program.
+    sizes_read : dict
+        Bytes by file name when it was complete.
+    given : set of str
+        Frames already given.
+    refused : dict
+        Bytes, by path, of files that could not be read.
+    """
+
+    stem: str
+    started_s: float
+    files: dict[Role, Path] = field(default_factory=dict)
+    complete: bool = False
+    read_here: bool = False
+    sizes_read: dict[str, int] = field(default_factory=dict)
+    given: set[str] = field(default_factory=set)
+    refused: dict[Path, int] = field(default_factory=dict)
+
+    @property
+    def order(self) -> tuple[float, str]:
+        """Lines follow one another in this order."""
+        return self.started_s, self.stem
+
+    def offer(self, path: Path) -> None:
+        """Take a file into the line; a finished file is preferred to its fragment."""
+        if self.refused.get(path) == size_of(path):
+            return
+        role: Role = "water column" if is_water_column(path) else "navigation"
+        known = self.files.get(role)
+        if known is None or not known.exists() or known.suffix.endswith("_frag"):
+            self.files[role] = path
+
+    def sizes(self) -> dict[str, int]:
+        """Return bytes by file name, now."""
+        sizes = {line_name(path): size_of(path) for path in self.files.values()}
+        return {name: size for name, size in sizes.items() if size >= 0}
+
+
+class LineReader:
+    """Reads a line: navigation first, then the swaths that it covers.
+
+    A swath is handed on when the navigation file has been read `NAVIGATION_LEAD_S` beyond it,
+    or gives nothing more for now.
+
+    Parameters
+    ----------
+    line : Line
+    source : str
+    is_done : callable
+        Frames to skip.
+    now_s : float
+        Of the clock that `read` is given.
+    swaths : bool
+        False: navigation alone.
+    """
+
+    def __init__(
+        self,
+        line: Line,
+        source: str,
+        is_done: Callable[[str], bool],
+        now_s: float,
+        *,
+        swaths: bool = True,
+    ) -> None:
+        self.line = line
+        self._source = source
+        self._is_done = is_done
+        self._with_swaths = swaths
+        self._context = LineContext()
+        self._files: dict[Role, RawFile] = {}
+        self._swaths: list[SourceItem] = []
+        self._navigation_read_s = float("-inf")
+        self._sizes = line.sizes()
+        newest_s = max((changed_s(path) for path in line.files.values()), default=0.0)
+        self.changed_s = now_s - max(0.0, time.time() - newest_s)
+        self.progressed = False
+        self.last_swath_s: float | None = None
+        self.position_s = self.heading_s = self.latest_s = float("-inf")
+
+    def read(self, now_s: float, *, beyond_s: float | None = None) -> list[SourceItem]:
+        """Return what is new.
+
+        Parameters
+        ----------
+        now_s : float
+        beyond_s : float or None
+            Read navigation up to this data time and keep the swaths back.
+        """
+        items = self._follow_files(now_s)
+        self.progressed = bool(items)
+        if not self._swaths:
+            self._pull("water column", items)
+        exhausted = self._read_navigation(items, beyond_s)
+        if beyond_s is None and self._swaths and (exhausted or self._may_leave()):
+            items += self._hand_on()
+        return items
+
+    def finish(self) -> list[SourceItem]:
+        """Return what is left when the files will not grow any more."""
+        items: list[SourceItem] = []
+        for role in list(self._files):
+            self._sort(self._files[role].finish(), role, items)
+        return items + self._hand_on()
+
+    def close(self) -> None:
+        """Close the files and note what was read."""
+        self.line.sizes_read = dict(self._sizes)
+        for file in self._files.values():
+            file.close()
+        self._files.clear()
+
+    @property
+    def has_swaths(self) -> bool:
+        """True while swaths wait to be handed on."""
+        return bool(self._swaths)
+
+    def _hand_on(self) -> list[SourceItem]:
+        swaths, self._swaths = self._swaths, []
+        return swaths
+
+    def _may_leave(self) -> bool:
+        return self._navigation_read_s >= self._needed_s() or len(self._swaths) >= SWATHS_HELD
+
+    def _needed_s(self) -> float:
+        if not self._swaths or self.last_swath_s is None:
+            return float("inf")
+        return self.last_swath_s + NAVIGATION_LEAD_S
+
+    def _read_navigation(self, items: list[SourceItem], beyond_s: float | None) -> bool:
+        """Read the navigation file as far as needed; return True when it gives no more now."""
+        for _ in range(NAVIGATION_READS):
+            if beyond_s is not None and self._navigation_read_s >= beyond_s:
+                return False
+            if beyond_s is None and self._may_leave():
+                return False
+            if not self._pull("navigation", items):
+                return True
+        return False
+
+    def _pull(self, role: Role, items: list[SourceItem]) -> bool:
+        """Read a piece of one file; return False when nothing came."""
+        file = self._files.get(role)
+        if file is None:
+            return False
+        before = file.offset
+        try:
+            found = file.read(SWATHS_PER_READ)
+        except (FormatError, OSError) as error:
+            items.append(self._drop(role, str(error)))
+            return True
+        self._sort(found, role, items)
+        moved = bool(found) or file.offset != before
+        self.progressed = self.progressed or moved
+        return moved
+
+    def _sort(self, found: Sequence[SourceItem], role: Role, items: list[SourceItem]) -> None:
+        """Put swaths aside and everything else into `items`."""
+        for item in found:
+            if is_swath(item):
+                if item.frame_id not in self.line.given:
+                    self.line.given.add(item.frame_id)
+                    self._swaths.append(item)
+                self.last_swath_s = item.time_utc.timestamp()
+                self.latest_s = max(self.latest_s, self.last_swath_s)
+                continue
+            if isinstance(item, NavigationSample) and item.time_s.size:
+                self._note(item, role)
+            items.append(item)
+
+    def _note(self, sample: NavigationSample, role: Role) -> None:
+        last_s = float(sample.time_s[-1])
+        self.latest_s = max(self.latest_s, last_s)
+        if sample.latitude is not None:
+            self.position_s = max(self.position_s, last_s)
+        if sample.heading_deg is not None:
+            self.heading_s = max(self.heading_s, last_s)
+        if role == "navigation":
+            self._navigation_read_s = max(self._navigation_read_s, last_s)
+
+    def _follow_files(self, now_s: float) -> list[SourceItem]:
+        """Open what is new, drop what is gone, begin again with what has shrunk."""
+        items: list[SourceItem] = []
+        sizes: dict[str, int] = {}
+        for role, path in list(self.line.files.items()):
+            size = size_of(path)
+            file = self._files.get(role)
+            if size < 0:
+                items.append(self._drop(role, "the file vanished while it was being read"))
+                continue
+            if file is not None and file.path == path and size < file.offset:
+                reason = f"shrank to {size} bytes when {file.offset} had been read; read again"
+                items.append(self._set_aside(path, reason))
+                self._close(role)
+            elif file is not None and file.path != path:
+                self._close(role)
+            if role not in self._files:
+                items += self._open(role, path)
+            sizes[line_name(path)] = size
+        if sizes != self._sizes:
+            self._sizes, self.changed_s = sizes, now_s
+        return items
+
+    def _open(self, role: Role, path: Path) -> list[SourceItem]:
+        # Where the water column has a file of its own, the other one is read for navigation.
+        alone = role == "water column" or "water column" not in self.line.files
+        try:
+            self._files[role] = RawFile(
+                path, source=self._source, context=self._context,
+                is_done=lambda frame_id: frame_id in self.line.given or self._is_done(frame_id),
+                water_column=self._with_swaths and alone,
+            )
+        except (FormatError, OSError) as error:
+            return [self._drop(role, str(error))]
+        return []
+
+    def _close(self, role: Role) -> None:
+        file = self._files.pop(role, None)
+        if file is not None:
+            file.close()
+
+    def _drop(self, role: Role, reason: str) -> Quarantined:
+        path = self.line.files.pop(role)
+        self.line.refused[path] = size_of(path)
+        self._close(role)
+        return self._set_aside(path, reason)
+
+    def _set_aside(self, path: Path, reason: str) -> Quarantined:
+        _log.warning("%s: %s", path.name, reason)
+        return Quarantined(source=SourceRef(source=self._source, file=path.name), reason=reason)
+
+
+def size_of(path: Path) -> int:
+    """Return bytes, -1 when the file is gone."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1

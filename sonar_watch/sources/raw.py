@@ -1,0 +1,154 @@
+"""Raw sounder files in a folder, complete or growing."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from sonar_watch.formats.rawfile import RAW_SUFFIXES
+from sonar_watch.records import SourceItem
+from sonar_watch.sources.line import Line, line_stem, read_head, time_in_name
+from sonar_watch.sources.merge import Merger
+from sonar_watch.sources.scan import FolderScan
+from sonar_watch.sources.source import EmptyLedger, Ledger
+from sonar_watch.sources.stream import LineStream, RawOptions
+from sonar_watch.sources.watch import FolderWatch
+
+__all__ = ["RawFolderSource", "RawOptions", "is_raw"]
+
+_log = logging.getLogger(__name__)
+
+
+def is_raw(path: Path) -> bool:
+    """Return True for the name of a raw sounder file.
+
+    >>> is_raw(Path("0001.kmwcd_frag")), is_raw(Path("0001.png"))
+    (True, False)
+    """
+    return path.suffix.lower() in RAW_SUFFIXES
+
+
+class RawFolderSource:
+    """Gives the swaths and the navigation of the lines in a folder.
+
+    Files of one stem are one line (`x.kmall` + `x.kmwcd`, `x.all` + `x.wcd`, `_frag` likewise,
+    in whatever folders); lines of one sounder model follow one another in the order of the
+    times in their names, or of their first datagrams; see `LineStream` for how a line ends.
+    Several sounders are read side by side and merged by data time.
+
+    Parameters
+    ----------
+    options : RawOptions
+    ledger : Ledger or None
+        Who knows what is already done.
+    live : bool
+        False: what is in the folder now, once, without waiting; then `exhausted`.
+    wake : threading.Event or None
+        Set when the file system hints at something new.
+    clock : callable
+        Seconds that only grow.
+    only : iterable of str or None
+        Give the lines of these stems (see `line_stem`) and no others.
+    """
+
+    def __init__(
+        self,
+        options: RawOptions,
+        ledger: Ledger | None = None,
+        *,
+        live: bool = True,
+        wake: threading.Event | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        only: Iterable[str] | None = None,
+    ) -> None:
+        self._options = options
+        self._ledger = ledger or EmptyLedger()
+        self._live = live
+        self._clock = clock
+        self._only = None if only is None else frozenset(only)
+        self._scan = FolderScan(
+            options.path, recursive=options.recursive, rescan_s=options.rescan_s
+        )
+        self._watch = FolderWatch(
+            options.path, recursive=options.recursive, polling=options.poll_events, wake=wake
+        )
+        self._merger = Merger(name=options.name, live=live, clock=clock)
+        self._streams: dict[str, LineStream] = {}
+        self._lines: dict[str, Line] = {}
+        self._files_of_new: dict[str, set[Path]] = {}
+        if live:
+            self._watch.arm()
+
+    @property
+    def name(self) -> str:
+        """Name of the source."""
+        return self._options.name
+
+    @property
+    def exhausted(self) -> bool:
+        """True when a finite source has given every line."""
+        return not self._live and self._scan.passes > 0 and self._merger.exhausted
+
+    def poll(self) -> list[SourceItem]:
+        """Return what is new in the files, navigation before the swaths it belongs to."""
+        self._look(self._clock())
+        return self._merger.poll() if self._scan.passes else []
+
+    def close(self) -> None:
+        """End the watching thread and close the files."""
+        self._watch.close()
+        self._merger.close()
+
+    def _look(self, now_s: float) -> None:
+        """Note new files: hints first, the truth when a pass is complete."""
+        if self._watch.lost:
+            self._watch.lost = False
+            self._scan.hurry()
+        for path in self._watch.drain():
+            self._admit(path)
+        found = self._scan.step(now_s) if self._live or not self._scan.passes else None
+        for path in found or ():
+            self._admit(path)
+        if found is not None and self._live:
+            self._watch.arm()
+            for stream in self._streams.values():
+                stream.review()
+        if self._scan.passes:
+            self._place_new()
+
+    def _admit(self, path: Path) -> None:
+        if path.name.startswith(".") or not is_raw(path):
+            return
+        stem = line_stem(path)
+        if self._only is not None and stem not in self._only:
+            return
+        if stem in self._lines:
+            self._lines[stem].offer(path)
+        else:
+            self._files_of_new.setdefault(stem, set()).add(path)
+
+    def _place_new(self) -> None:
+        """Put new lines into the stream of their sounder, as soon as that is known."""
+        for stem, paths in sorted(self._files_of_new.items()):
+            heads = [head for path in sorted(paths) if (head := read_head(path)) is not None]
+            if not heads and self._live:
+                continue  # nothing written yet
+            sounder, first_s = min(heads, key=lambda head: head[1], default=("", 0.0))
+            name = stem.partition("/")[2]
+            named_s = time_in_name(name)
+            line = Line(stem=name, started_s=first_s if named_s is None else named_s)
+            for path in sorted(paths):
+                line.offer(path)
+            self._lines[stem] = line
+            self._stream(sounder).add(line)
+            del self._files_of_new[stem]
+
+    def _stream(self, sounder: str) -> LineStream:
+        if sounder not in self._streams:
+            stream = LineStream(self._options, self._ledger, live=self._live, clock=self._clock)
+            self._streams[sounder] = stream
+            self._merger.add(stream)
+        return self._streams[sounder]

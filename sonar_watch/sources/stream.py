@@ -1,0 +1,248 @@
+"""The lines of one sounder, one after the other."""
+
+from __future__ import annotations
+
+import bisect
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sonar_watch.errors import ConfigurationError
+from sonar_watch.records import LineEnd, SourceItem
+from sonar_watch.sources.line import Line, LineReader
+from sonar_watch.sources.source import Ledger
+
+_log = logging.getLogger(__name__)
+
+LINES_REMEMBERED = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawOptions:
+    """Options of a folder of raw sounder files.
+
+    Parameters
+    ----------
+    path : Path
+        The folder; it may appear later.
+    name : str
+        Name of this source.
+    recursive : bool
+        Look into the folders below, too; the two files of a line may lie in different ones.
+    rescan_s : float
+        Seconds from one look through the folder to the next; file events come sooner.
+    line_change_s : float
+        Seconds without growth after which a line is over when a newer one has begun.
+    silent_limit_s : float
+        Seconds without growth after which a line is over though none has followed, or its
+        navigation file has not come.
+    join_s : float
+        Seconds of data time within which the next line's navigation still counts for the last
+        swaths of a line.
+    poll_events : bool
+        Compare listings instead of kernel events: for network shares.
+
+    Raises
+    ------
+    ConfigurationError
+        A time is not above 0, or the silent limit is shorter than the others.
+    """
+
+    path: Path
+    name: str = "raw"
+    recursive: bool = True
+    rescan_s: float = 5.0
+    line_change_s: float = 5.0
+    silent_limit_s: float = 60.0
+    join_s: float = 30.0
+    poll_events: bool = False
+
+    def __post_init__(self) -> None:
+        if min(self.rescan_s, self.line_change_s, self.join_s) <= 0:
+            raise ConfigurationError(
+                f"{self.name}: expected rescan_s, line_change_s and join_s above 0 s"
+            )
+        if self.silent_limit_s < max(self.line_change_s, self.join_s):
+            raise ConfigurationError(
+                f"{self.name}: expected silent_limit_s of at least line_change_s and join_s, "
+                f"received {self.silent_limit_s} s"
+            )
+
+
+class LineStream:
+    """Reads the lines of one sounder in the order in which they began.
+
+    How a line ends, so that a live run and its replay give the same fixes: a line change cuts
+    the stream at once, and the navigation of the last swaths may be in the next line's file.
+    `LineEnd` of a line therefore comes
+
+    1. after everything in its files;
+    2. when the next line began within `join_s` of the last swath: after that line's navigation
+       has brought position and heading later than the last swath, or has gone `join_s` beyond
+       it. That navigation is handed on before the `LineEnd`, the next line's swaths after it;
+    3. when the next line began later than that, or none is known: at once; the next line's
+       navigation follows the `LineEnd`.
+
+    Live, "everything in its files" is known when they have not grown for `line_change_s` and
+    a newer line exists, or for `silent_limit_s`. After the `LineEnd` a line may go on growing:
+    it is then read again, and swaths already given are skipped.
+
+    A line whose checkpoint says that it is complete, with the sizes it has now, is not read,
+    but for the navigation of the one before the first line that is: that line's first swaths
+    need it.
+
+    Parameters
+    ----------
+    options : RawOptions
+    ledger : Ledger
+    live : bool
+    clock : callable
+        Seconds that only grow.
+    """
+
+    def __init__(
+        self, options: RawOptions, ledger: Ledger, *, live: bool, clock: Callable[[], float]
+    ) -> None:
+        self.name = options.name
+        self._options = options
+        self._ledger = ledger
+        self._live = live
+        self._clock = clock
+        self._lines: list[Line] = []
+        self._reader: LineReader | None = None
+        self._next: LineReader | None = None
+        self._before: LineReader | None = None
+        self._finished = False
+
+    @property
+    def exhausted(self) -> bool:
+        """True when a finite stream has given every line."""
+        return not self._live and self._reader is None and self._first_open() is None
+
+    def add(self, line: Line) -> None:
+        """Take a line into the stream."""
+        known = self._ledger.checkpoint(self._key(line))
+        if isinstance(known, dict) and known.get("complete"):
+            line.sizes_read = known.get("sizes", {})
+            line.complete = line.sizes() == line.sizes_read
+        bisect.insort(self._lines, line, key=lambda each: each.order)
+
+    def review(self) -> None:
+        """Open complete lines again whose files have changed."""
+        for line in self._lines:
+            if line.complete and line.sizes() not in ({}, line.sizes_read):
+                _log.info("%s has grown after its end: read again", line.stem)
+                line.complete = False
+
+    def poll(self) -> list[SourceItem]:
+        """Return what is new, of one line at a time."""
+        now_s = self._clock()
+        if self._reader is None and not self._begin(now_s):
+            return []
+        if self._before is not None:
+            return self._read_before(now_s)
+        assert self._reader is not None
+        items = [] if self._finished else self._reader.read(now_s)
+        if not self._finished and (items or self._reader.progressed or not self._is_over(now_s)):
+            return items
+        return items + self._end(self._reader, now_s)
+
+    def close(self) -> None:
+        """Close the files."""
+        for reader in (self._reader, self._next, self._before):
+            if reader is not None:
+                reader.close()
+        self._reader = self._next = self._before = None
+
+    def _key(self, line: Line) -> str:
+        return f"{self.name}/{line.stem}"
+
+    def _first_open(self) -> Line | None:
+        return next((line for line in self._lines if not line.complete), None)
+
+    def _begin(self, now_s: float) -> bool:
+        """Open the first line that is not complete, and the one before it if not read here."""
+        line = self._first_open()
+        if line is None:
+            return False
+        self._finished = False
+        self._reader = self._reader_of(line, now_s)
+        place = self._lines.index(line)
+        before = self._lines[place - 1] if place else None
+        if before is not None and not before.read_here:
+            self._before = self._reader_of(before, now_s, swaths=False)
+        for old in self._lines[: max(0, place - LINES_REMEMBERED)]:
+            old.given.clear()
+        return True
+
+    def _reader_of(self, line: Line, now_s: float, *, swaths: bool = True) -> LineReader:
+        line.read_here = True
+        return LineReader(line, self.name, self._ledger.is_done, now_s, swaths=swaths)
+
+    def _read_before(self, now_s: float) -> list[SourceItem]:
+        assert self._before is not None
+        items = self._before.read(now_s)
+        if not items and not self._before.progressed:
+            self._before.close()
+            self._before = None
+        return items
+
+    def _successor(self, line: Line) -> Line | None:
+        later = self._lines[self._lines.index(line) + 1 :]
+        return next((each for each in later if not each.complete), None)
+
+    def _is_over(self, now_s: float) -> bool:
+        if not self._live:
+            return True
+        assert self._reader is not None
+        line, quiet_s = self._reader.line, now_s - self._reader.changed_s
+        if not line.files:  # gone, or just being renamed
+            return quiet_s >= self._options.line_change_s
+        if self._successor(line) is None or self._lacks_twin(line):
+            return quiet_s >= self._options.silent_limit_s
+        return quiet_s >= self._options.line_change_s
+
+    def _lacks_twin(self, line: Line) -> bool:
+        """Return True when the navigation file is missing though other lines have theirs."""
+        return "navigation" not in line.files and any(
+            "navigation" in other.files for other in self._lines
+        )
+
+    def _end(self, reader: LineReader, now_s: float) -> list[SourceItem]:
+        """Finish a line: what its files still hold, the next one's navigation, `LineEnd`."""
+        items: list[SourceItem] = []
+        if not self._finished:
+            items += reader.finish()
+            self._finished = True
+        successor = self._successor(reader.line)
+        if successor is not None and self._joins(reader, successor):
+            self._next = self._next or self._reader_of(successor, now_s)
+            items += self._next.read(now_s, beyond_s=self._join_until_s(reader))
+            if not self._settled(reader, self._next, now_s):
+                return items
+        reader.close()
+        reader.line.complete = True
+        value = {"complete": True, "sizes": reader.line.sizes_read}
+        checkpoint = {"key": self._key(reader.line), "value": value}
+        items.append(LineEnd(source=self.name, checkpoint=checkpoint))
+        self._reader, self._next, self._finished = self._next, None, False
+        return items
+
+    def _joins(self, reader: LineReader, successor: Line) -> bool:
+        last_s = reader.last_swath_s
+        return last_s is not None and successor.started_s - last_s <= self._options.join_s
+
+    def _join_until_s(self, reader: LineReader) -> float:
+        return (reader.last_swath_s or 0.0) + self._options.join_s
+
+    def _settled(self, reader: LineReader, following: LineReader, now_s: float) -> bool:
+        """Return True when the next line has told what it can about the last swaths."""
+        last_s = reader.last_swath_s or 0.0
+        position_s = max(reader.position_s, following.position_s)
+        heading_s = max(reader.heading_s, following.heading_s)
+        if min(position_s, heading_s) > last_s or following.latest_s > self._join_until_s(reader):
+            return True
+        if following.progressed:
+            return False
+        return not self._live or now_s - following.changed_s >= self._options.silent_limit_s
