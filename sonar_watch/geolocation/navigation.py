@@ -1,0 +1,302 @@
+"""Where the ship was at an instant, from everything that its instruments said.
+
+Instruments are kept apart and ranked; the fix at an instant takes position, heading, motion
+and speed each from the first in rank that says something on both sides of it. `fix` depends
+only on what has been heard, never on the order in which it was heard.
+
+Live and replay hear the instruments in another order, so a swath must wait until what is
+still to come cannot alter its fix. `covers` says when, on these assumptions:
+
+- one instrument's samples come in order of time (a late or repeated one is sorted in, but
+  `covers` may by then have said yes);
+- an instrument known to the track is waited for until it has spoken past the instant, for
+  `wait_s` of data time at most: one that falls further behind the others counts as silent;
+- an instrument not heard before is waited for `settle_s`, unless what is at hand has the
+  highest rank there is.
+
+What breaks them breaks the equality of live and replay at that place, and no more: an
+instrument that lags by more than `wait_s`, one that speaks for the first time more than
+`settle_s` behind the others, and readers that start in the middle of the data.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from sonar_watch.errors import ConfigurationError, NavigationError
+from sonar_watch.geolocation.channels import CIRCULAR, columns_of
+from sonar_watch.geolocation.series import Series
+from sonar_watch.records import NavigationFix, NavigationSample
+
+_JUMP_S = 600.0
+_CONFIRM_S = 60.0
+_ASSUMED_SPEED_M_S = 5.0
+_SWEEP_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NavigationOptions:
+    """What counts as good navigation.
+
+    Parameters
+    ----------
+    sensors : tuple of str
+        Instruments from most to least trusted. A name stands for itself and for all that
+        begin with it and a colon: "nmea" for every sentence, "nmea:INGGA" for one. Those not
+        named come last, in alphabetical order.
+    max_age_s : float
+        Seconds from a swath to the nearest position or heading; beyond it there is no fix.
+    max_gap_s : float
+        Seconds between two samples that may be interpolated.
+    wait_s : float
+        Seconds of data time that a silent instrument is waited for.
+    settle_s : float
+        Seconds of data time that an instrument not heard before is waited for.
+    memory_s : float
+        Seconds of navigation that are kept.
+    position_sigma_m, heading_sigma_deg : float
+        One standard deviation, where the instrument does not say it.
+    course_sigma_deg : float
+        One standard deviation of the heading when course over ground stands in for it: wind
+        and current turn the bow away from the course.
+    min_course_speed_m_s : float
+        Below it (1 knot) course over ground says nothing about the heading.
+
+    Raises
+    ------
+    ConfigurationError
+        A length of time or a sigma that is not above 0.
+    """
+
+    sensors: tuple[str, ...] = ("spo", "skm", "P", "A", "nmea")
+    max_age_s: float = 5.0
+    max_gap_s: float = 10.0
+    wait_s: float = 60.0
+    settle_s: float = 1.0
+    memory_s: float = 3600.0
+    position_sigma_m: float = 5.0
+    heading_sigma_deg: float = 0.5
+    course_sigma_deg: float = 10.0
+    min_course_speed_m_s: float = 0.5144
+
+    def __post_init__(self) -> None:
+        for name in ("max_age_s", "max_gap_s", "wait_s", "memory_s", "position_sigma_m",
+                     "heading_sigma_deg", "course_sigma_deg"):
+            value = getattr(self, name)
+            if not (value > 0 and math.isfinite(value)):
+                raise ConfigurationError(f"{name}: expected a number above 0, received {value}")
+        for name in ("settle_s", "min_course_speed_m_s"):
+            if not getattr(self, name) >= 0:
+                raise ConfigurationError(f"{name}: expected 0 or more")
+        if self.wait_s < self.settle_s or self.memory_s < self.wait_s + self.max_gap_s:
+            raise ConfigurationError(
+                f"expected settle_s <= wait_s and memory_s of at least wait_s + max_gap_s, "
+                f"received {self.settle_s}, {self.wait_s}, {self.memory_s}"
+            )
+
+
+class _Found(NamedTuple):
+    """The values of one channel at an instant, and whose they are."""
+
+    row: tuple[float, ...]
+    age_s: float
+    sensor: str
+    is_held: bool
+
+
+class NavigationTrack:
+    """The ship's way, indexed by time.
+
+    Parameters
+    ----------
+    options : NavigationOptions
+    """
+
+    def __init__(self, options: NavigationOptions | None = None) -> None:
+        self._options = options or NavigationOptions()
+        self._channels: dict[str, list[Series]] = {name: [] for name in CIRCULAR}
+        self._newest_s = -math.inf
+        self._swept_s = -math.inf
+        self._pending: NavigationSample | None = None
+
+    def add(self, sample: NavigationSample) -> None:
+        """Take a sample, in any order; one that was heard before changes nothing.
+
+        A first sample more than ten minutes ahead of all others (a broken clock, a flipped
+        bit: KMALL has no checksum) is kept apart until a second one near it confirms it.
+        Positions of exactly 0 N 0 E are an instrument's word for "none" and are dropped.
+        """
+        if not sample.time_s.size:
+            return
+        start_s = float(sample.time_s[0])
+        if not math.isinf(self._newest_s) and float(sample.time_s[-1]) > self._newest_s + _JUMP_S:
+            pending, self._pending = self._pending, sample
+            if pending is None or not 0 < abs(start_s - pending.time_s[-1]) <= _CONFIRM_S:
+                return
+            self._pending = None
+            self._store(pending)
+        self._store(sample)
+
+    def covers(self, time_utc: datetime) -> bool:
+        """Return whether samples still to come can no longer change what `fix` answers.
+
+        True once position and heading are known on both sides and no better instrument is
+        still to be heard, or once others are `wait_s` past the instant: then `fix` may answer
+        with `NavigationError`, and will go on doing so. See the module for what is assumed.
+        """
+        instant = time_utc.timestamp()
+        if self._newest_s >= instant + self._options.wait_s:
+            return True
+        needed = all(self._is_settled(name, instant) for name in ("position", "heading"))
+        return needed and all(
+            self._is_settled(name, instant, needed=False) for name in ("motion", "speed")
+        )
+
+    def fix(self, time_utc: datetime) -> NavigationFix:
+        """Return the ship at `time_utc`.
+
+        Interpolated between samples at most `max_gap_s` apart; else, at the end of what is
+        known, the nearest sample within `max_age_s`, its position sigma widened by the way
+        that the ship may have gone since.
+
+        Raises
+        ------
+        NavigationError
+            No position or no heading near enough; the message says which and how far.
+        """
+        instant = time_utc.timestamp()
+        speed = self._find("speed", instant)
+        speed_m_s = None if speed is None else speed.row[0]
+        position = self._require("position", instant)
+        heading_deg, sigma_deg, source, heading_sensor = self._heading(instant)
+        motion = self._find("motion", instant)
+        roll, pitch, heave = (None, None, None) if motion is None else map(_known, motion.row)
+        latitude, longitude, _ = position.row
+        return NavigationFix(
+            time_utc=time_utc,
+            latitude=latitude,
+            longitude=(longitude + 180.0) % 360.0 - 180.0,
+            heading_deg=heading_deg % 360.0,
+            heading_source=source,
+            roll_deg=roll,
+            pitch_deg=pitch,
+            heave_m=heave,
+            speed_m_s=speed_m_s,
+            position_sigma_m=self._position_sigma_m(position, speed_m_s),
+            heading_sigma_deg=sigma_deg,
+            source="+".join(dict.fromkeys((position.sensor, heading_sensor))),
+            age_s=position.age_s,
+        )
+
+    def forget_before(self, time_utc: datetime) -> None:
+        """Drop what is older; a little may stay until more can be dropped at once."""
+        self._forget_before(time_utc.timestamp())
+
+    def _store(self, sample: NavigationSample) -> None:
+        self._newest_s = max(self._newest_s, float(sample.time_s.max()))
+        for name, columns in columns_of(sample).items():
+            keep = np.ones(sample.time_s.size, bool)
+            if name == "position":
+                keep = (columns[0] != 0) | (columns[1] != 0)
+            if not keep.any():
+                continue
+            self._series(name, sample.sensor).add(
+                sample.time_s[keep], [column[keep] for column in columns]
+            )
+        if self._newest_s > self._swept_s + _SWEEP_S:
+            self._swept_s = self._newest_s
+            self._forget_before(self._newest_s - self._options.memory_s)
+
+    def _forget_before(self, instant: float) -> None:
+        """Drop old rows, and instruments that have none left: they count as not heard."""
+        for group in self._channels.values():
+            for series in group:
+                series.forget_before(instant)
+            group[:] = [series for series in group if len(series)]
+
+    def _series(self, channel: str, sensor: str) -> Series:
+        group = self._channels[channel]
+        for series in group:
+            if series.sensor == sensor:
+                return series
+        group.append(Series(sensor, CIRCULAR[channel]))
+        group.sort(key=lambda series: self._rank(series.sensor))
+        return next(series for series in group if series.sensor == sensor)
+
+    def _rank(self, sensor: str) -> tuple[int, str]:
+        names = self._options.sensors
+        matches = (
+            place for place, name in enumerate(names)
+            if sensor == name or sensor.startswith(name + ":")
+        )
+        return next(matches, len(names)), sensor
+
+    def _is_settled(self, channel: str, instant: float, *, needed: bool = True) -> bool:
+        """Whether the choice of instrument and its values at `instant` are final."""
+        heard_later = self._newest_s >= instant + self._options.settle_s
+        for series in self._channels[channel]:
+            if series.last_s < instant:
+                return False
+            if series.between(instant, self._options.max_gap_s):
+                return heard_later or series.sensor == self._options.sensors[0]
+        return heard_later and not needed
+
+    def _find(self, channel: str, instant: float) -> _Found | None:
+        """Return the first in rank that brackets the instant, else the first that is near."""
+        for series in self._channels[channel]:
+            if found := series.between(instant, self._options.max_gap_s):
+                return _Found(*found, series.sensor, False)
+        for series in self._channels[channel]:
+            if found := series.nearest(instant, self._options.max_age_s):
+                return _Found(*found, series.sensor, True)
+        return None
+
+    def _require(self, channel: str, instant: float) -> _Found:
+        found = self._find(channel, instant)
+        if found is None:
+            raise NavigationError(f"no {channel} within {self._options.max_age_s} s: "
+                                  f"{self._describe_nearest(channel, instant)}")
+        return found
+
+    def _describe_nearest(self, channel: str, instant: float) -> str:
+        heard = [
+            (found[1], series.sensor)
+            for series in self._channels[channel]
+            if (found := series.nearest(instant, math.inf))
+        ]
+        if not heard:
+            return "none heard"
+        age_s, sensor = min(heard)
+        return f"nearest is {age_s:.1f} s away ({sensor})"
+
+    def _heading(
+        self, instant: float
+    ) -> tuple[float, float, Literal["heading", "course"], str]:
+        options = self._options
+        heading = self._find("heading", instant)
+        if heading is not None:
+            return heading.row[0], options.heading_sigma_deg, "heading", heading.sensor
+        course = self._find("course", instant)
+        if course is not None and course.row[1] >= options.min_course_speed_m_s:
+            return course.row[0], options.course_sigma_deg, "course", course.sensor
+        reason = self._describe_nearest("heading", instant)
+        if course is not None:
+            reason += f"; at {course.row[1]:.2f} m/s the course over ground is no heading"
+        raise NavigationError(f"no heading within {options.max_age_s} s: {reason}")
+
+    def _position_sigma_m(self, position: _Found, speed_m_s: float | None) -> float:
+        said = position.row[2]
+        sigma_m = self._options.position_sigma_m if math.isnan(said) else said
+        if not position.is_held:
+            return sigma_m
+        speed_m_s = _ASSUMED_SPEED_M_S if speed_m_s is None else speed_m_s
+        return math.hypot(sigma_m, position.age_s * speed_m_s)
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
