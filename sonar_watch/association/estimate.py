@@ -6,7 +6,7 @@ a minute.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from sonar_watch.association.plane import (
@@ -94,7 +94,7 @@ class FootEstimate:
 
     def state(self) -> dict[str, Any]:
         """Return the estimate as JSON-able numbers, exact."""
-        return asdict(self)
+        return {f.name: getattr(self, f.name) for f in fields(self)}
 
     @classmethod
     def restore(cls, state: dict[str, Any]) -> FootEstimate:
@@ -112,7 +112,7 @@ class MeasureSample:
     restart and a replay keep the same rows.
     """
 
-    LIMIT = 64
+    LIMIT = 32
 
     def __init__(self) -> None:
         self._rows: list[list[float]] = []

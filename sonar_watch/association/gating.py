@@ -13,12 +13,11 @@ from sonar_watch.association.plane import (
     circle,
     distance_m,
     inverse,
-    quadratic,
     scaled,
     total,
 )
 from sonar_watch.association.sightings import Foot, foot_offset_m
-from sonar_watch.association.track import Track
+from sonar_watch.association.track import Place, Track
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,22 +69,32 @@ def nearest(
 
 def same_plume(a: Foot, b: Foot, options: TrackerOptions) -> bool:
     """Return whether two boxes of one swath are strands of one plume."""
-    if a.position is None or b.position is None:
-        return abs(a.middle_m - b.middle_m) <= options.gate_m
-    apart = foot_offset_m(b, a.position)
-    if distance_m(apart, (0.0, 0.0)) > options.gate_m:
+    if _apart_m(a, b) > options.gate_m:
         return False
+    if a.position is None or b.position is None:
+        return True
+    apart = foot_offset_m(b, a.position)
     gap = max(a.across_m[0], b.across_m[0]) - min(a.across_m[1], b.across_m[1])
-    return gap <= options.spread_m or _within(_metric(a, options), apart, options) is not None
+    near = _smallest2(_metric(a, options), apart, ((0.0, 0.0),), options)
+    return gap <= options.spread_m or near is not None
 
 
 def _join_group(foot: Foot, matches: Matches, options: TrackerOptions) -> None:
     """Put a foot with its neighbour strand of the same swath, or begin a group with it."""
     for group in (*matches.known.values(), *matches.fresh):
-        if any(same_plume(foot, other, options) for other in group):
+        if _apart_m(foot, group[0]) <= options.reach_m and any(
+            same_plume(foot, other, options) for other in group
+        ):
             group.append(foot)
             return
     matches.fresh.append([foot])
+
+
+def _apart_m(a: Foot, b: Foot) -> float:
+    """Return metres between two boxes of one swath, across track alone without positions."""
+    if a.position is None or b.position is None:
+        return abs(a.middle_m - b.middle_m)
+    return distance_m(foot_offset_m(b, a.position), (0.0, 0.0))
 
 
 def _distance2(
@@ -94,15 +103,17 @@ def _distance2(
     """Return the squared Mahalanobis distance to a track, None when it is beyond the gate."""
     if foot.position is None or track.foot is None:
         return _distance2_unplaced(foot, track, time_utc, options)
-    at = foot_offset_m(foot, track.foot.anchor)
-    mean = track.foot.mean_m()
-    if distance_m(at, mean) > options.reach_m:
+    if track.here is None or _far(foot.position, track.here, options.reach_m):
         return None
-    found = [
-        _within(metric, (at[0] - point[0], at[1] - point[1]), options)
-        for point in (mean, *track.points)
-    ]
-    return min((distance for distance in found if distance is not None), default=None)
+    at = foot_offset_m(foot, track.foot.anchor)
+    if distance_m(at, track.mean) > options.reach_m:
+        return None
+    return _smallest2(metric, at, (track.mean, *track.points), options)
+
+
+def _far(a: Place, b: Place, reach_m: float) -> bool:
+    """Return whether two places are beyond reach by latitude alone: cheap, and most are."""
+    return abs(a[0] - b[0]) * 110_000.0 > reach_m
 
 
 def _distance2_unplaced(
@@ -122,8 +133,21 @@ def _metric(foot: Foot, options: TrackerOptions) -> Covariance:
     return inverse(total(scaled(foot.random_m2, 2.0), circle(options.spread_m)))
 
 
-def _within(metric: Covariance, apart: Offset, options: TrackerOptions) -> float | None:
-    if distance_m(apart, (0.0, 0.0)) > options.gate_m:
-        return None
-    distance2 = quadratic(metric, apart)
-    return distance2 if distance2 <= options.gate_sigmas**2 else None
+def _smallest2(
+    metric: Covariance, at: Offset, points: Sequence[Offset], options: TrackerOptions
+) -> float | None:
+    """Return the smallest squared Mahalanobis distance to points within the gate, None for none.
+
+    Written out: it runs for every box against every recent sighting of every plume near it.
+    """
+    (ee, en, nn), (at_east, at_north) = metric, at
+    farthest2, best = options.gate_m**2, options.gate_sigmas**2
+    found = False
+    for point_east, point_north in points:
+        east, north = at_east - point_east, at_north - point_north
+        if east * east + north * north > farthest2:
+            continue
+        distance2 = ee * east * east + 2.0 * en * east * north + nn * north * north
+        if distance2 <= best:
+            best, found = distance2, True
+    return best if found else None

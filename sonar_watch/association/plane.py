@@ -7,6 +7,7 @@ the geodesic by centimetres, far below any sounder, and it costs a microsecond.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 Covariance = tuple[float, float, float]
 """(ee, en, nn) in square metres."""
@@ -19,6 +20,7 @@ _ECCENTRICITY2 = 0.0066943799901413165  # WGS84
 ZERO: Covariance = (0.0, 0.0, 0.0)
 
 
+@lru_cache(maxsize=4096)  # anchors are few and come back at every swath
 def metres_per_degree(latitude: float) -> tuple[float, float]:
     """Return the metres of one degree of longitude and of latitude (east, north).
 
@@ -79,7 +81,10 @@ def streak(sigma_m: float, direction: Offset) -> Covariance:
 
 def total(*parts: Covariance) -> Covariance:
     """Return the sum: independent errors add."""
-    return sum(p[0] for p in parts), sum(p[1] for p in parts), sum(p[2] for p in parts)
+    ee = en = nn = 0.0
+    for part in parts:
+        ee, en, nn = ee + part[0], en + part[1], nn + part[2]
+    return ee, en, nn
 
 
 def scaled(covariance: Covariance, factor: float) -> Covariance:

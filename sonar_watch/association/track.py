@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
@@ -51,6 +51,9 @@ class Track:
     ----------
     points : list of tuple of float
         Recent feet, thinned, metres east and north of the anchor of `foot`.
+    mean, here : tuple of float
+        What `foot` says, kept because it is asked for at every swath: in the plane, and
+        (latitude, longitude).
     across_m : float
         Across-track of the last sighting, + starboard.
     window : list of int
@@ -77,6 +80,8 @@ class Track:
     peak_confidence: float = 0.0
     state: EventState = "tentative"
     foot: FootEstimate | None = None
+    mean: Offset = (0.0, 0.0)
+    here: Place | None = None
     points: list[Offset] = field(default_factory=list)
     measures: MeasureSample = field(default_factory=MeasureSample)
     window: list[int] = field(default_factory=list)
@@ -154,10 +159,6 @@ class Track:
         """Return whether none of the last possible swaths showed it."""
         return len(self.window) >= options.of_swaths and not any(self.window)
 
-    def position(self) -> Place | None:
-        """Return the best foot, or None without any position."""
-        return None if self.foot is None else position_at(*self.foot.anchor, self.foot.mean_m())
-
     def covariance_m2(self, options: TrackerOptions) -> Covariance | None:
         """Return the covariance of the best foot.
 
@@ -173,18 +174,17 @@ class Track:
 
     def moved(self) -> bool:
         """Return whether it lies beyond one sigma of where it was announced, or gained a place."""
-        here = self.position()
-        if here is None:
+        if self.here is None:
             return False
         if self.told_at is None or self.told_m2 is None:
             return True
-        return quadratic(inverse(self.told_m2), east_north_m(*self.told_at, *here)) > 1.0
+        return quadratic(inverse(self.told_m2), east_north_m(*self.told_at, *self.here)) > 1.0
 
     def tell(self, now: datetime, options: TrackerOptions) -> PlumeEvent:
         """Return the event as it is to be announced now, and remember having done so."""
         event = self.event(options)
         self.told_utc, self.told_m2 = now, event.covariance_m2
-        self.told_at = self.position()
+        self.told_at = self.here
         self.dirty = False
         return event
 
@@ -194,7 +194,7 @@ class Track:
         The top is the 10 % quantile, so that one odd box does not raise it; the height goes
         from there to the foot.
         """
-        place = self.position()
+        place = self.here
         foot, top = self.measures.quantile(_FOOT, 0.5), self.measures.quantile(_TOP, _TOP_QUANTILE)
         return PlumeEvent(
             event_id=self.event_id,
@@ -255,6 +255,8 @@ class Track:
         self.foot = self.foot.added(
             at, sighting.confidence, sighting.mean("random_m2"), sighting.mean("systematic_m2")
         )
+        self.mean = self.foot.mean_m()
+        self.here = position_at(*self.foot.anchor, self.mean)
         for strand in sighting.feet:
             self._mark_point(foot_offset_m(strand, self.foot.anchor))
         if fix is not None:
@@ -277,7 +279,7 @@ class Track:
 
     def _from_ship(self, fix: NavigationFix, foot: FootEstimate) -> Offset:
         """Return where the plume lies from the ship (forward, starboard), metres."""
-        east, north = shifted(east_north_m(*_place(fix), *foot.anchor), foot.mean_m())
+        east, north = shifted(east_north_m(*_place(fix), *foot.anchor), self.mean)
         bow = forward(fix)
         return east * bow[0] + north * bow[1], east * bow[1] - north * bow[0]
 
@@ -296,7 +298,9 @@ class Track:
         row = {f.name: getattr(self, f.name) for f in fields(self)}
         for name in _TIMES:
             row[name] = None if row[name] is None else iso_utc(row[name])
-        row["best_source"] = asdict(self.best_source)
+        row["best_source"] = {
+            f.name: getattr(self.best_source, f.name) for f in fields(self.best_source)
+        }
         row["foot"] = None if self.foot is None else self.foot.state()
         row["measures"] = self.measures.state()
         row["points"], row["window"] = [list(p) for p in self.points], list(self.window)
@@ -320,7 +324,7 @@ class Track:
 
 
 _TIMES = ("first_seen_utc", "last_seen_utc", "told_utc")
-_PAIRS = ("ship", "mark", "bow", "told_at", "told_m2")
+_PAIRS = ("mean", "here", "ship", "mark", "bow", "told_at", "told_m2")
 
 
 def begin_track(frame: GeolocatedFrame, sighting: Sighting, options: TrackerOptions) -> Track:

@@ -124,7 +124,7 @@ class PlumeTracker:
 
     def _end(self, track: Track, stream: _Stream) -> EventChange:
         track.state = "ended"
-        place, covariance = track.position(), track.covariance_m2(self.options)
+        place, covariance = track.here, track.covariance_m2(self.options)
         if place is not None and covariance is not None:
             self._settle_site(track)
             self.sites.settle(track.site_id, *place, covariance)
@@ -172,9 +172,9 @@ class PlumeTracker:
 
     def _event_at(self, candidate: Track, stream: _Stream) -> Track | None:
         """Return the open event whose foot the candidate's lies within the gate of."""
-        place = candidate.position()
+        place = candidate.here
         for track in stream.tracks:
-            there = track.position()
+            there = track.here
             if track.state != "open" or place is None or there is None:
                 continue
             if apart_m(there, place) <= self.options.gate_m:
@@ -202,6 +202,6 @@ class PlumeTracker:
 
     def _settle_site(self, track: Track) -> None:
         """Give the track its site as soon as it has a place; it is then kept."""
-        place, covariance = track.position(), track.covariance_m2(self.options)
+        place, covariance = track.here, track.covariance_m2(self.options)
         if not track.site_id and place is not None and covariance is not None:
             track.site_id = self.sites.assign(track.event_id, *place, covariance)
