@@ -7,11 +7,9 @@ from datetime import datetime
 from pathlib import Path
 
 from sonar_watch import images
-from sonar_watch.errors import FormatError, SonarWatchError
-from sonar_watch.formats.sidecar import Sidecar, read_sidecar
+from sonar_watch.errors import SonarWatchError
+from sonar_watch.formats.sidecar import read_frame, read_sidecar, sidecar_of
 from sonar_watch.records import (
-    FrameGeometry,
-    NavigationFix,
     SourceRef,
     WaterColumnFrame,
     identify,
@@ -59,15 +57,6 @@ class Unfinished:
     fallback: Picture | None = None
 
 
-def sidecar_of(picture: Path) -> Path:
-    """Return where the sidecar of a picture is.
-
-    >>> sidecar_of(Path("a/ping_7.png")).name
-    'ping_7.json'
-    """
-    return picture.with_suffix(".json")
-
-
 def inspect(path: Path, calibration: Calibration | None) -> Picture | Unfinished:
     """Return what can be said of a picture without decoding it.
 
@@ -80,12 +69,12 @@ def inspect(path: Path, calibration: Calibration | None) -> Picture | Unfinished
         sidecar = read_sidecar(sidecar_of(path))
     except FileNotFoundError:
         return _without_sidecar(path, calibration)
-    except (FormatError, SonarWatchError) as error:
+    except SonarWatchError as error:
         return Unfinished(reason=str(error))
     if not images.is_whole(path):
         return Unfinished(reason=_cut(path), time_utc=sidecar.time_utc)
     return Picture(
-        path=path, time_utc=sidecar.time_utc, frame_id=_sidecar_id(path, sidecar), has_sidecar=True
+        path=path, time_utc=sidecar.time_utc, frame_id=sidecar.frame_id, has_sidecar=True
     )
 
 
@@ -101,19 +90,12 @@ def load(picture: Picture, source: str, calibration: Calibration | None) -> Wate
     OSError
         The files are gone.
     """
-    image = images.read_image(picture.path)
-    height_px, width_px = image.shape[:2]
     if picture.has_sidecar:
-        sidecar = read_sidecar(sidecar_of(picture.path))
-        return WaterColumnFrame(
-            frame_id=picture.frame_id, time_utc=sidecar.time_utc,
-            sounder=sidecar.sounder, image=image,
-            geometry=_geometry(sidecar, width_px, height_px), navigation=_fix(sidecar),
-            source=SourceRef(source=source, file=picture.path.name,
-                             ping_counter=sidecar.ping_counter, swath=sidecar.swath),
-        )
+        return read_frame(picture.path, source=source)
     if calibration is None:
         raise ValueError(f"{picture.path.name}: expected a calibration for a lone picture")
+    image = images.read_image(picture.path)
+    height_px, width_px = image.shape[:2]
     left, top, right, bottom = calibration.crop(width_px, height_px)
     return WaterColumnFrame(
         frame_id=picture.frame_id, time_utc=picture.time_utc, sounder=calibration.sounder,
@@ -140,19 +122,3 @@ def _without_sidecar(path: Path, calibration: Calibration | None) -> Unfinished:
     frame_id = identify(calibration.sounder, path.stem, iso_utc(time_utc))
     picture = Picture(path=path, time_utc=time_utc, frame_id=frame_id, has_sidecar=False)
     return Unfinished(reason=NO_GEOMETRY, time_utc=time_utc, fallback=picture)
-
-
-def _sidecar_id(path: Path, sidecar: Sidecar) -> str:
-    """Return the id; the same as that of the ping when the picture was rendered from one."""
-    time = iso_utc(sidecar.time_utc)
-    if sidecar.ping_counter is None:
-        return identify(sidecar.sounder, path.stem, time)
-    return identify(sidecar.sounder, sidecar.ping_counter, sidecar.swath or 0, time)
-
-
-def _geometry(sidecar: Sidecar, width_px: int, height_px: int) -> FrameGeometry:
-    return sidecar.geometry(width_px, height_px)
-
-
-def _fix(sidecar: Sidecar) -> NavigationFix | None:
-    return sidecar.navigation()

@@ -1,0 +1,202 @@
+"""Pictures that are not given yet: being written, or waiting for their sidecar."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from sonar_watch.errors import ConfigurationError
+from sonar_watch.formats.sidecar import sidecar_of
+from sonar_watch.sources.calibration import Calibration
+from sonar_watch.sources.pictures import Picture, Unfinished, inspect
+from sonar_watch.sources.scan import Fingerprint, changed_s
+
+EXAMINED_PER_POLL = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderOptions:
+    """Options of a folder of pictures.
+
+    Parameters
+    ----------
+    path : Path
+        The folder; it may appear later.
+    name : str
+        Name of this source.
+    patterns : tuple of str
+        Which files are pictures, whatever their case.
+    recursive : bool
+        Look into the folders below, too.
+    rescan_s : float
+        Seconds from one look through the folder to the next; file events come sooner.
+    half_written_limit_s : float
+        Seconds without change after which a picture that is not whole, or has no geometry,
+        is set aside.
+    sidecar_wait_s : float
+        Seconds to wait for a sidecar before the calibration is used.
+    silent_limit_s : float
+        Seconds without a new picture after which those waiting for navigation are let go.
+    poll_events : bool
+        Compare listings instead of kernel events: for network shares.
+    calibration : Calibration or None
+        For pictures that come without a sidecar.
+
+    Raises
+    ------
+    ConfigurationError
+        A time is not above 0, or there is no pattern.
+    """
+
+    path: Path
+    name: str = "images"
+    patterns: tuple[str, ...] = ("*.png", "*.jpg", "*.jpeg", "*.tif", "*.tiff", "*.bmp")
+    recursive: bool = False
+    rescan_s: float = 10.0
+    half_written_limit_s: float = 30.0
+    sidecar_wait_s: float = 2.0
+    silent_limit_s: float = 60.0
+    poll_events: bool = False
+    calibration: Calibration | None = None
+
+    def __post_init__(self) -> None:
+        if min(self.rescan_s, self.half_written_limit_s, self.silent_limit_s) <= 0:
+            raise ConfigurationError(
+                f"{self.name}: expected rescan_s, half_written_limit_s and silent_limit_s above 0 s"
+            )
+        if self.sidecar_wait_s < 0:
+            raise ConfigurationError(f"{self.name}: expected sidecar_wait_s of 0 s or more")
+        if not self.patterns:
+            raise ConfigurationError(f"{self.name}: expected at least one pattern such as *.png")
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A picture not given yet, as it was when it last changed."""
+
+    path: Path
+    marks: int
+    changed_s: float
+    time_s: float | None = None
+    examined: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A picture to set aside."""
+
+    path: Path
+    reason: str
+
+
+class Candidates:
+    """Which pictures there are, and which of them are ready.
+
+    Parameters
+    ----------
+    options : FolderOptions
+    live : bool
+        False: nothing is waited for.
+    """
+
+    def __init__(self, options: FolderOptions, *, live: bool) -> None:
+        self._options = options
+        self._live = live
+        self._settled: dict[str, int] = {}
+        self._waiting: dict[str, Candidate] = {}
+        self._fresh: deque[str] = deque()
+
+    def __len__(self) -> int:
+        """Pictures that wait."""
+        return len(self._waiting)
+
+    @property
+    def has_unexamined(self) -> bool:
+        """True while some have never been looked at."""
+        return bool(self._fresh)
+
+    def admit(self, path: Path, now_s: float) -> None:
+        """Note a picture that is new or has changed."""
+        name, marks = str(path), _marks(path)
+        known = self._waiting.get(name)
+        if known is not None and known.marks != marks:
+            known.marks, known.changed_s = marks, now_s
+        elif known is None and self._settled.get(name) != marks:
+            self._waiting[name] = Candidate(path, marks, now_s - _quiet_s(path))
+            self._fresh.append(name)
+
+    def keep_only(self, paths: Iterable[Path]) -> None:
+        """Forget settled pictures that are no longer in the folder."""
+        for gone in self._settled.keys() - {str(path) for path in paths}:
+            del self._settled[gone]
+
+    def examine(self, now_s: float) -> list[Picture | Refusal]:
+        """Look at up to `EXAMINED_PER_POLL` of them; return those that need not wait longer."""
+        decided = [self._examine(self._waiting[name], now_s) for name in self._take()]
+        return [decision for decision in decided if decision is not None]
+
+    def any_before(self, time_s: float, name: str) -> bool:
+        """Return True when one that waits comes before: by time if known, else by file name."""
+        return any(
+            waiting.path.name < name if waiting.time_s is None else waiting.time_s < time_s
+            for waiting in self._waiting.values()
+        )
+
+    def _take(self) -> list[str]:
+        """Return names to look at: new ones first, then those that waited longest."""
+        names = [self._fresh.popleft() for _ in range(min(len(self._fresh), EXAMINED_PER_POLL))]
+        old = (name for name, candidate in self._waiting.items() if candidate.examined)
+        names += islice(old, EXAMINED_PER_POLL - len(names))
+        for name in names:
+            self._waiting[name] = candidate = self._waiting.pop(name)
+            candidate.examined = True
+        return names
+
+    def _examine(self, candidate: Candidate, now_s: float) -> Picture | Refusal | None:
+        marks = _marks(candidate.path)
+        if marks != candidate.marks:
+            candidate.marks, candidate.changed_s = marks, now_s
+        try:
+            found = inspect(candidate.path, self._options.calibration)
+        except FileNotFoundError:
+            del self._waiting[str(candidate.path)]
+            return None
+        except OSError as error:  # unreadable for now, such as on a share
+            found = Unfinished(reason=f"{candidate.path.name}: {error.strerror}")
+        if isinstance(found, Unfinished):
+            return self._wait_or_decide(candidate, found, now_s)
+        self._settle(candidate)
+        return found
+
+    def _wait_or_decide(
+        self, candidate: Candidate, found: Unfinished, now_s: float
+    ) -> Picture | Refusal | None:
+        candidate.time_s = None if found.time_utc is None else found.time_utc.timestamp()
+        quiet_s = now_s - candidate.changed_s
+        wait_s = self._options.half_written_limit_s
+        if found.fallback is not None:
+            wait_s = min(wait_s, self._options.sidecar_wait_s)
+        if self._live and quiet_s < wait_s:
+            return None
+        self._settle(candidate)
+        return found.fallback or Refusal(path=candidate.path, reason=found.reason)
+
+    def _settle(self, candidate: Candidate) -> None:
+        name = str(candidate.path)
+        del self._waiting[name]
+        self._settled[name] = candidate.marks
+
+
+def _quiet_s(path: Path) -> float:
+    """Return for how long the files have lain there: a backlog need not wait."""
+    newest_s = max(changed_s(path), changed_s(sidecar_of(path)))
+    return max(0.0, time.time() - newest_s)
+
+
+def _marks(path: Path) -> int:
+    """Return one number that changes when the picture or its sidecar does."""
+    return hash((Fingerprint.of(path), Fingerprint.of(sidecar_of(path))))
