@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from struct import Struct
 from typing import Any, Protocol, TypeAlias
@@ -32,6 +32,7 @@ MAX_BEAMS = 4096
 ATTITUDE_RATE_HZ = 10.0
 """Attitude recorded faster than this is thinned: ships move at 0.1 Hz, files hold 100 Hz."""
 
+_COUNT = Struct("<H")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -86,18 +87,34 @@ class LineContext:
     mounting : Mounting or None
     profile : SoundSpeedProfile or None
     mode : str
-        Word for the runtime settings that shape the background.
+        Word for the runtime settings that shape the background and that pings do not say.
+    beam_width_deg : float or None
+        Of the receiver as set at runtime; goes before that of the mounting.
     """
 
     mounting: Mounting | None = None
     profile: SoundSpeedProfile | None = None
     mode: str = ""
+    beam_width_deg: float | None = None
 
     def offer(self, other: LineContext) -> None:
         """Fill what is still unknown from `other`."""
         self.mounting = self.mounting or other.mounting
         self.profile = self.profile or other.profile
         self.mode = self.mode or other.mode
+        self.beam_width_deg = self.beam_width_deg or other.beam_width_deg
+
+    def completed_by(self, other: LineContext) -> LineContext:
+        """Return a copy where `other` fills what is unknown."""
+        known = replace(self)
+        known.offer(other)
+        return known
+
+    def placed(self) -> Mounting:
+        """Return the mounting, all zeros when none was said, with the beam width in use."""
+        mounting = self.mounting or Mounting()
+        width = self.beam_width_deg
+        return replace(mounting, beam_width_deg=width) if width else mounting
 
 
 class Decoder(Protocol):
@@ -171,6 +188,50 @@ def number(settings: Mapping[str, str], key: str, default: float = 0.0) -> float
     return value if math.isfinite(value) else default
 
 
+def run_starts(
+    data: bytes, first: int, beams: int, head: int, count_at: int, width: int, end: int
+) -> npt.NDArray[np.int64]:
+    """Return the byte offset of each beam's samples.
+
+    Beams follow one another, each a head of `head` bytes with its number of samples at byte
+    `count_at`, then that many samples of `width` bytes. The length of a run is only known from
+    its head, so this walk is the one part that cannot be done on whole arrays.
+
+    Raises
+    ------
+    FormatError
+        They do not end before `end`.
+    """
+    unpack_count = _COUNT.unpack_from
+    starts = [0] * beams
+    position = first
+    for beam in range(beams):
+        if position + head > end:
+            raise FormatError(f"beam {beam} of {beams} lies beyond the datagram")
+        starts[beam] = position + head
+        position += head + unpack_count(data, position + count_at)[0] * width
+    if position > end:
+        raise FormatError(f"the last beam ends {position - end} bytes beyond the datagram")
+    return np.array(starts, np.int64)
+
+
+def gather(
+    data: bytes, starts: npt.NDArray[np.int64], layout: np.dtype[Any], what: str
+) -> npt.NDArray[Any]:
+    """Return the records of `layout` at the byte offsets `starts`, increasing.
+
+    Raises
+    ------
+    FormatError
+        The datagram ends within them.
+    """
+    if starts.size and starts[-1] + layout.itemsize > len(data):
+        raise FormatError(f"the datagram ends within its {what}")
+    flat = np.frombuffer(data, np.uint8)
+    picked = flat[starts[:, None] + np.arange(layout.itemsize)]
+    return np.ascontiguousarray(picked).view(layout).reshape(starts.size)
+
+
 def beam_rows(
     data: bytes, starts: npt.NDArray[np.int64], counts: npt.NDArray[np.int32]
 ) -> npt.NDArray[np.int8]:
@@ -232,3 +293,21 @@ def thin(time_s: FloatArray, usable: npt.NDArray[np.bool_]) -> npt.NDArray[np.in
     rows = rows[np.argsort(time_s[rows], kind="stable")]
     _, first = np.unique(np.floor(time_s[rows] * ATTITUDE_RATE_HZ), return_index=True)
     return rows[first]
+
+
+def profile_of(depth_m: FloatArray, speed_m_s: FloatArray, what: str) -> SoundSpeedProfile:
+    """Return the usable levels as a profile.
+
+    Levels that do not go down or whose speed is not that of sea water are dropped.
+
+    Raises
+    ------
+    FormatError
+        Fewer than two are usable.
+    """
+    sound = np.isfinite(depth_m) & (speed_m_s > 1350) & (speed_m_s < 1650)
+    depth, speed = depth_m[sound], speed_m_s[sound]
+    before = np.concatenate(([-np.inf], np.maximum.accumulate(depth)[:-1]))
+    down = depth > before if depth.size else sound[:0]
+    with as_format_error(what):
+        return SoundSpeedProfile(depth_m=depth[down], speed_m_s=speed[down])

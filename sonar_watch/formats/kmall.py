@@ -128,14 +128,6 @@ class KmallDecoder:
             identify(header.sounder, common.ping_counter, common.swath, iso_utc(header.time_utc))
         )
 
-    def _context(self) -> LineContext:
-        """Return what this file says of itself, completed by its twin."""
-        known = LineContext(
-            mounting=self._own.mounting, profile=self._own.profile, mode=self._own.mode
-        )
-        known.offer(self._shared)
-        return known
-
     def _water(self, datagram: Datagram, header: Header) -> list[RawItem]:
         if not self._water_column or self._swath_done(datagram.data):
             return []
@@ -148,7 +140,7 @@ class KmallDecoder:
         return [
             decode_mwc(
                 datagram.data, header, common,
-                context=self._context(), source=ref, heave_m=heave_m,
+                context=self._own.completed_by(self._shared), source=ref, heave_m=heave_m,
             )
         ]
 

@@ -18,9 +18,10 @@ from sonar_watch.errors import FormatError
 from sonar_watch.formats.datagrams import (
     MAX_BEAMS,
     LineContext,
-    Mounting,
     as_format_error,
     beam_rows,
+    gather,
+    run_starts,
     runtime_word,
     sector_rows,
     unpack,
@@ -38,7 +39,6 @@ from sonar_watch.records import IntArray, SourceRef, WaterColumnPing
 
 _TX = Struct("<HHHhf")
 _RX = Struct("<HHBBBbff")
-_COUNT = Struct("<H")
 _SECTOR = np.dtype([("tilt", "<f4"), ("frequency", "<f4"), ("width", "<f4"), ("number", "<u2"),
                     ("spare", "<i2")])
 _BEAM = np.dtype([("angle", "<f4"), ("start", "<u2"), ("detected", "<u2"), ("sector", "<u2"),
@@ -94,9 +94,12 @@ def decode_mwc(
     size, sectors, sector_size, _, own_heave_m = unpack(_TX, data, tx, "transmit part")
     table = _sector_table(data, tx + size, sectors, sector_size)
     receiver = _receiver(data, tx + size + sectors * sector_size)
-    starts = _run_starts(data, receiver)
+    starts = run_starts(
+        data, receiver.offset, receiver.beams, receiver.stride, _COUNT_AT,
+        1 + receiver.phase_bytes, len(data) - TRAILER.size,
+    )
     beams = _beam_table(data, starts, receiver.stride)
-    mounting = context.mounting or Mounting()
+    mounting = context.placed()
     frequency = table["frequency"].astype(np.float32)
     with as_format_error("#MWC"):
         return WaterColumnPing(
@@ -130,7 +133,7 @@ def _sector_table(data: bytes, offset: int, count: int, stride: int) -> npt.NDAr
     if count and stride < _SECTOR.itemsize:
         raise FormatError(f"#MWC: expected sectors of {_SECTOR.itemsize} bytes, received {stride}")
     starts = offset + stride * np.arange(count)
-    return _gather(data, starts, _SECTOR, "transmit sectors")
+    return gather(data, starts, _SECTOR, "transmit sectors")
 
 
 def _receiver(data: bytes, offset: int) -> _Receiver:
@@ -144,41 +147,15 @@ def _receiver(data: bytes, offset: int) -> _Receiver:
     )
 
 
-def _run_starts(data: bytes, receiver: _Receiver) -> npt.NDArray[np.int64]:
-    """Return the byte offset of each beam's samples: the one walk that cannot be vectorised."""
-    count_at, stride, width = _COUNT.unpack_from, receiver.stride, 1 + receiver.phase_bytes
-    starts = [0] * receiver.beams
-    position, end = receiver.offset, len(data) - TRAILER.size
-    for beam in range(receiver.beams):
-        if position + stride > end:
-            raise FormatError(f"#MWC: beam {beam} of {receiver.beams} lies beyond the datagram")
-        starts[beam] = position + stride
-        position += stride + count_at(data, position + _COUNT_AT)[0] * width
-    if position > end:
-        raise FormatError(f"#MWC: the last beam ends {position - end} bytes beyond the datagram")
-    return np.array(starts, np.int64)
-
-
 def _beam_table(data: bytes, starts: npt.NDArray[np.int64], stride: int) -> npt.NDArray[Any]:
     if stride >= _BEAM.itemsize:
-        return _gather(data, starts - stride, _BEAM, "beams")
+        return gather(data, starts - stride, _BEAM, "beams")
     table = np.zeros(starts.size, _BEAM)
     short = np.dtype([field for field in _BEAM.descr if field[0] != "detected_fine"])
-    old = _gather(data, starts - stride, short, "beams")
+    old = gather(data, starts - stride, short, "beams")
     for name in short.names or ():
         table[name] = old[name]
     return table
-
-
-def _gather(
-    data: bytes, starts: npt.NDArray[np.int64], layout: np.dtype[Any], what: str
-) -> npt.NDArray[Any]:
-    """Return the records of `layout` at the byte offsets `starts`."""
-    if starts.size and starts[-1] + layout.itemsize > len(data):
-        raise FormatError(f"#MWC: the datagram ends within its {what}")
-    flat = np.frombuffer(data, np.uint8)
-    picked = flat[starts[:, None] + np.arange(layout.itemsize)]
-    return np.ascontiguousarray(picked).view(layout).reshape(starts.size)
 
 
 def _detected(beams: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

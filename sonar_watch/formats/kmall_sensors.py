@@ -125,7 +125,7 @@ def decode_skm(data: bytes) -> NavigationSample | None:
     """
     size, _, _, _, count, stride, contents = unpack(_SKM, data, BODY, "#SKM info")
     rows = _rows(data, BODY + size, count, stride)
-    values: dict[str, FloatArray] = {}
+    values: dict[str, Any] = {}
     keep = np.ones(rows.size, bool)
     for name, quantity in _QUANTITIES.items():
         value = rows[quantity.field].astype(np.float64)

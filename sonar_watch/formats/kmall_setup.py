@@ -9,7 +9,7 @@ from struct import Struct
 import numpy as np
 
 from sonar_watch.errors import FormatError
-from sonar_watch.formats.datagrams import Mounting, as_format_error, number, seconds_of, unpack
+from sonar_watch.formats.datagrams import Mounting, number, profile_of, seconds_of, unpack
 from sonar_watch.formats.kmall_header import (
     BODY,
     COMMON,
@@ -119,26 +119,6 @@ def decode_svp(data: bytes) -> SoundSpeedProfile:
         raise FormatError(f"#SVP: no room for {count} levels")
     levels = np.frombuffer(data, _LEVEL, count=count, offset=offset)
     return profile_of(levels["depth"].astype(float), levels["speed"].astype(float), "#SVP")
-
-
-def profile_of(
-    depth_m: np.ndarray[tuple[int], np.dtype[np.float64]],
-    speed_m_s: np.ndarray[tuple[int], np.dtype[np.float64]],
-    what: str,
-) -> SoundSpeedProfile:
-    """Return the usable levels as a profile; see `decode_svp`.
-
-    Raises
-    ------
-    FormatError
-        Fewer than two are usable.
-    """
-    sound = np.isfinite(depth_m) & (speed_m_s > 1350) & (speed_m_s < 1650)
-    depth, speed = depth_m[sound], speed_m_s[sound]
-    before = np.concatenate(([-np.inf], np.maximum.accumulate(depth)[:-1]))
-    down = depth > before
-    with as_format_error(what):
-        return SoundSpeedProfile(depth_m=depth[down], speed_m_s=speed[down])
 
 
 def encode_svp(time_utc: datetime, profile: SoundSpeedProfile, *, sounder: str) -> bytes:
