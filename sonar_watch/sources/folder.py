@@ -79,7 +79,7 @@ class ImageFolderSource:
             options.path, recursive=options.recursive, polling=options.poll_events, wake=wake
         )
         self._candidates = Candidates(options, live=live)
-        self._ready: list[tuple[float, str, str, Picture]] = []
+        self._ready: list[tuple[float, str, str, str, Picture]] = []
         self._given: dict[str, str] = {}
         self._last_given_s: float | None = None
         if live:
@@ -165,7 +165,7 @@ class ImageFolderSource:
             return [self._quarantined(decided.path, reason)]
         if known is None and not self._ledger.is_done(frame_id):
             self._remember(frame_id, name)
-            entry = (decided.time_utc.timestamp(), name, str(decided.path), decided)
+            entry = (decided.time_utc.timestamp(), name, str(decided.path), frame_id, decided)
             heapq.heappush(self._ready, entry)
         return []
 

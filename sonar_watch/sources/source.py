@@ -6,7 +6,9 @@ from typing import Any, Protocol, TypeGuard
 
 from sonar_watch.records import (
     NavigationSample,
+    Quarantined,
     SourceItem,
+    SourceRef,
     WaterColumnFrame,
     WaterColumnPing,
 )
@@ -64,3 +66,36 @@ def data_time_s(item: SourceItem) -> float | None:
     if isinstance(item, NavigationSample) and item.time_s.size:
         return float(item.time_s[0])
     return None
+
+
+class Complaints:
+    """Sets broken sentences aside: the first few in full, all of them counted.
+
+    A loose cable breaks ten sentences a second for days; nobody reads them all.
+
+    Parameters
+    ----------
+    source : str
+    told_in_full : int
+        How many of each file or sender become `Quarantined`.
+    """
+
+    def __init__(self, source: str, told_in_full: int = 5) -> None:
+        self._source = source
+        self._told_in_full = told_in_full
+        self._of: dict[str, int] = {}
+
+    @property
+    def count(self) -> int:
+        """All so far."""
+        return sum(self._of.values())
+
+    def add(self, file: str, reason: str, offset: int | None = None) -> list[SourceItem]:
+        """Count one; return what to hand on."""
+        self._of[file] = self._of.get(file, 0) + 1
+        if self._of[file] > self._told_in_full:
+            return []
+        if self._of[file] == self._told_in_full:
+            reason += " (more like this are counted, not told)"
+        ref = SourceRef(source=self._source, file=file, offset=offset)
+        return [Quarantined(source=ref, reason=reason)]

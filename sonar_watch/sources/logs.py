@@ -1,0 +1,201 @@
+"""Navigation from the log files that ships write, while they grow or afterwards."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sonar_watch.errors import ConfigurationError, FormatError
+from sonar_watch.formats.nmea import parse_log_line
+from sonar_watch.records import NavigationSample, SourceItem
+from sonar_watch.sources.scan import FolderScan
+from sonar_watch.sources.source import Complaints, data_time_s
+
+_log = logging.getLogger(__name__)
+
+BYTES_PER_READ = 1 << 16
+_LOG_LINE = re.compile(rb"^\S*[ \t]*\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*[\s,;]+\S*[$\\]", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NmeaLogOptions:
+    """Options of navigation logs.
+
+    Parameters
+    ----------
+    path : Path
+        A log file, or a folder of them; each line is a UTC stamp and a sentence.
+    name : str
+        Name of this source.
+    pattern : str
+        Which files of a folder.
+    rescan_s : float
+        Seconds from one look for new files to the next.
+
+    Raises
+    ------
+    ConfigurationError
+        The time is not above 0.
+    """
+
+    path: Path
+    name: str = "navigation"
+    pattern: str = "*"
+    rescan_s: float = 5.0
+
+    def __post_init__(self) -> None:
+        if not self.rescan_s > 0:
+            raise ConfigurationError(f"{self.name}: expected rescan_s above 0 s")
+
+
+def is_navigation_log(path: Path) -> bool:
+    """Return True when a file begins like a ship's log of NMEA sentences."""
+    try:
+        with path.open("rb") as file:
+            return _LOG_LINE.search(file.read(4096)) is not None
+    except OSError:
+        return False
+
+
+class _Tail:
+    """One log file and how far it has been read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.last_s = float("-inf")
+        self.at_end = False
+        self._offset = 0
+        self._rest = b""
+
+    def read(self, *, final: bool) -> list[tuple[int, str]]:
+        """Return new whole lines with their byte offsets; the last one, too, when `final`."""
+        if self.path.stat().st_size < self._offset:
+            _log.warning("%s was cut or replaced: read from its start", self.path.name)
+            self._offset, self._rest = 0, b""
+        with self.path.open("rb") as file:
+            file.seek(self._offset)
+            data = file.read(BYTES_PER_READ)
+        self.at_end = len(data) < BYTES_PER_READ
+        start = self._offset - len(self._rest)
+        self._offset += len(data)
+        text = self._rest + data
+        cut = len(text) if final and self.at_end else text.rfind(b"\n") + 1
+        if not cut and len(text) > BYTES_PER_READ:
+            cut = len(text)  # not lines at all: let it be refused
+        self._rest = text[cut:]
+        return _with_offsets(text[:cut], start)
+
+
+def _with_offsets(text: bytes, start: int) -> list[tuple[int, str]]:
+    lines: list[tuple[int, str]] = []
+    for line in text.splitlines(keepends=True):
+        lines.append((start, line.decode("ascii", "replace")))
+        start += len(line)
+    return lines
+
+
+class NmeaLogSource:
+    """Gives the navigation in a log file, or in all those of a folder.
+
+    Live, files are followed as they grow and new ones are found. Finite, the file that is
+    furthest behind in data time is read next, so that instruments stay side by side.
+
+    Parameters
+    ----------
+    options : NmeaLogOptions
+    live : bool
+    clock : callable
+        Seconds that only grow.
+    """
+
+    only_navigation = True
+
+    def __init__(
+        self,
+        options: NmeaLogOptions,
+        *,
+        live: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._options = options
+        self._live = live
+        self._clock = clock
+        self._scan = FolderScan(options.path, recursive=False, rescan_s=options.rescan_s)
+        self._tails: dict[Path, _Tail] = {}
+        self._complaints = Complaints(options.name)
+        if options.path.is_file():
+            self._tails[options.path] = _Tail(options.path)
+
+    @property
+    def name(self) -> str:
+        """Name of the source."""
+        return self._options.name
+
+    @property
+    def exhausted(self) -> bool:
+        """True when every file of a finite source has been read."""
+        started = bool(self._tails) or self._scan.passes > 0
+        return not self._live and started and all(tail.at_end for tail in self._tails.values())
+
+    @property
+    def broken(self) -> int:
+        """Lines that could not be read."""
+        return self._complaints.count
+
+    def poll(self) -> list[SourceItem]:
+        """Return the navigation of the lines that are new."""
+        self._look()
+        items: list[SourceItem] = []
+        for tail in self._turn():
+            items += self._read(tail)
+        return items
+
+    def close(self) -> None:
+        """Nothing to close: files are open only while they are read."""
+
+    def _look(self) -> None:
+        """Find files: a single one may appear later, too."""
+        single = self._options.path
+        if single.is_file():
+            if single not in self._tails:
+                self._tails[single] = _Tail(single)
+            return
+        if not self._live and self._scan.passes:
+            return
+        for path in self._scan.step(self._clock()) or ():
+            if path not in self._tails and path.match(self._options.pattern):
+                if is_navigation_log(path):
+                    self._tails[path] = _Tail(path)
+
+    def _turn(self) -> list[_Tail]:
+        if self._live:
+            return list(self._tails.values())
+        behind = [tail for tail in self._tails.values() if not tail.at_end]
+        return [min(behind, key=lambda tail: tail.last_s)] if behind else []
+
+    def _read(self, tail: _Tail) -> list[SourceItem]:
+        try:
+            lines = tail.read(final=not self._live)
+        except OSError as error:
+            _log.warning("%s: %s", tail.path.name, error)
+            tail.at_end = True
+            self._tails.pop(tail.path, None) if self._live else None
+            return []
+        items: list[SourceItem] = []
+        for offset, line in lines:
+            items += self._parse(tail, offset, line)
+        return items
+
+    def _parse(self, tail: _Tail, offset: int, line: str) -> list[SourceItem]:
+        try:
+            sample: NavigationSample | None = parse_log_line(line)
+        except FormatError as error:
+            return self._complaints.add(tail.path.name, str(error), offset)
+        if sample is None:
+            return []
+        tail.last_s = max(tail.last_s, data_time_s(sample) or tail.last_s)
+        return [sample]

@@ -1,0 +1,187 @@
+"""Recorded files and folders through the same doors as live data."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from sonar_watch.errors import ConfigurationError
+from sonar_watch.images import IMAGE_SUFFIXES
+from sonar_watch.records import SourceItem
+from sonar_watch.sources.folder import FolderOptions, ImageFolderSource
+from sonar_watch.sources.line import line_stem
+from sonar_watch.sources.logs import NmeaLogOptions, NmeaLogSource, is_navigation_log
+from sonar_watch.sources.raw import RawFolderSource, RawOptions, is_raw
+from sonar_watch.sources.scan import walk
+from sonar_watch.sources.source import Ledger, Source, data_time_s, is_swath
+
+_HERE = Path()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayOptions:
+    """How inputs are read; their paths are replaced by those of the inputs.
+
+    Parameters
+    ----------
+    images : FolderOptions
+        With the calibration for pictures without sidecar.
+    raw : RawOptions
+    logs : NmeaLogOptions
+    """
+
+    images: FolderOptions = field(default_factory=lambda: FolderOptions(path=_HERE, recursive=True))
+    raw: RawOptions = field(default_factory=lambda: RawOptions(path=_HERE))
+    logs: NmeaLogOptions = field(default_factory=lambda: NmeaLogOptions(path=_HERE))
+
+
+@dataclass(slots=True)
+class _Found:
+    """What lies below one path."""
+
+    pictures: list[Path] = field(default_factory=list)
+    raw: list[Path] = field(default_factory=list)
+    logs: list[Path] = field(default_factory=list)
+
+    def sort_in(self, path: Path) -> bool:
+        """Put a file where it belongs; return False when it is nothing we read."""
+        if is_raw(path):
+            self.raw.append(path)
+        elif path.suffix.lower() in IMAGE_SUFFIXES:
+            self.pictures.append(path)
+        elif is_navigation_log(path):
+            self.logs.append(path)
+        else:
+            return False
+        return True
+
+
+def open_inputs(
+    paths: Sequence[Path], options: ReplayOptions | None = None, ledger: Ledger | None = None
+) -> list[Source]:
+    """Return finite sources for any mix of files and folders.
+
+    Folders are read with everything below them. A raw file brings its twin along. Sources keep
+    the names that they have in `options`, so that results do not depend on where files lie.
+
+    Raises
+    ------
+    ConfigurationError
+        A path that is not there, a file that is nothing we read, or a folder with nothing in it.
+    """
+    options = options or ReplayOptions()
+    sources: list[Source] = []
+    for path in paths:
+        found = _find(path)
+        folder = path if path.is_dir() else path.parent
+        sources += _open(folder, found, options, ledger)
+    return sources
+
+
+def _find(path: Path) -> _Found:
+    found = _Found()
+    if path.is_dir():
+        files = list(walk(path, recursive=True))
+        if not any([found.sort_in(file) for file in files]):
+            raise ConfigurationError(
+                f"{path}: expected raw files, pictures or navigation logs, "
+                f"found none among {len(files)} files"
+            )
+    elif not path.exists():
+        raise ConfigurationError(f"{path}: no such file or folder")
+    elif not found.sort_in(path):
+        raise ConfigurationError(
+            f"{path}: expected a raw file (.kmall .kmwcd .all .wcd), a picture or a navigation log"
+        )
+    return found
+
+
+def _open(
+    folder: Path, found: _Found, options: ReplayOptions, ledger: Ledger | None
+) -> Iterable[Source]:
+    if found.raw:
+        stems = {line_stem(path) for path in found.raw}
+        raw = replace(options.raw, path=folder)
+        yield RawFolderSource(raw, ledger, live=False, only=stems)
+    if found.pictures:
+        images = replace(options.images, path=folder)
+        yield ImageFolderSource(images, ledger, live=False, only=found.pictures)
+    for path in found.logs:
+        yield NmeaLogSource(replace(options.logs, path=path), live=False)
+
+
+class ReplayPace:
+    """Hands on the items of a source no sooner than they came when they were recorded.
+
+    Navigation, line ends and what was set aside wait only for the swaths before them.
+
+    Parameters
+    ----------
+    source : Source
+    speed : float
+        1 = as recorded, 10 = ten times faster; infinite = as fast as possible.
+    clock : callable
+        Seconds that only grow.
+
+    Raises
+    ------
+    ConfigurationError
+        The speed is not above 0.
+    """
+
+    def __init__(
+        self, source: Source, speed: float, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        if not speed > 0:
+            raise ConfigurationError(f"speed: expected a number above 0, received {speed}")
+        self._source = source
+        self._speed = speed
+        self._clock = clock
+        self._queue: deque[SourceItem] = deque()
+        self._began: tuple[float, float] | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the source."""
+        return self._source.name
+
+    @property
+    def exhausted(self) -> bool:
+        """True when the source is, and everything has been handed on."""
+        return not self._queue and self._source.exhausted
+
+    @property
+    def wait_s(self) -> float:
+        """Seconds until the next item is due; 0 when it is or none is known."""
+        due_s = self._due_s(self._queue[0]) if self._queue else None
+        return 0.0 if due_s is None else max(0.0, due_s - self._clock())
+
+    def poll(self) -> list[SourceItem]:
+        """Return what is due."""
+        if not self._queue:
+            self._queue.extend(self._source.poll())
+        now_s = self._clock()
+        items: list[SourceItem] = []
+        while self._queue:
+            due_s = self._due_s(self._queue[0])
+            if due_s is not None and due_s > now_s:
+                break
+            items.append(self._queue.popleft())
+        return items
+
+    def close(self) -> None:
+        """Close the source."""
+        self._source.close()
+
+    def _due_s(self, item: SourceItem) -> float | None:
+        """Return when an item is due by the clock; None = at once."""
+        time_s = data_time_s(item) if is_swath(item) else None
+        if time_s is None:
+            return None
+        if self._began is None:
+            self._began = (self._clock(), time_s)
+        clock_s, first_s = self._began
+        return clock_s + (time_s - first_s) / self._speed
