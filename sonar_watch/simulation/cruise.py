@@ -68,12 +68,21 @@ class Survey:
     lines: tuple[Line, ...]
     seed: int
 
+    def transmissions(self, line: Line) -> int:
+        """Return how often the sounder transmits along `line`."""
+        cycle_s = ping_cycle_s(self.sounder, self.scene.seabed.depth_m)
+        return int(line.length_m / line.speed_m_s / cycle_s)
+
+    def swath_count(self) -> int:
+        """Return the number of swaths on all lines."""
+        return sum(map(self.transmissions, self.lines)) * (1 + self.sounder.dual_swath)
+
     def states(self, line: Line) -> Iterator[ShipState]:
         """Yield the ship at each swath of `line`, in time order."""
-        first = 1 + 100_000 * self.lines.index(line)
+        before = self.lines[: self.lines.index(line)]
+        first = 1 + sum(self.transmissions(earlier) for earlier in before)
         cycle_s = ping_cycle_s(self.sounder, self.scene.seabed.depth_m)
-        transmissions = int(line.length_m / line.speed_m_s / cycle_s)
-        for count in range(transmissions):
+        for count in range(self.transmissions(line)):
             for swath in range(1 + self.sounder.dual_swath):
                 elapsed = np.array(0.5 + count * cycle_s + 0.003 * swath)
                 east, north, heading = line.place(elapsed)

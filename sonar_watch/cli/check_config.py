@@ -1,0 +1,32 @@
+"""sonar-watch check-config."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="settings (YAML)")
+    parser.add_argument(
+        "--print-default", action="store_true", help="print every key with its default and meaning"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check a file, or print the defaults."""
+    from sonar_watch.settings import commented_defaults, load_settings
+
+    if options.print_default:
+        sys.stdout.write(commented_defaults())
+        return 0
+    settings = load_settings(options.file)
+    sources = settings.sources
+    print(
+        f"{options.file or 'built-in defaults'}: good; {len(sources.raw)} raw and "
+        f"{len(sources.images)} image folders, {len(sources.nmea_udp)} NMEA feeds; data in "
+        f"{settings.data_dir}"
+    )
+    return 0

@@ -1,0 +1,55 @@
+"""sonar-watch replay."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from sonar_watch.cli.common import add_config, existing
+from sonar_watch.cli.output import print_json, progress
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument(
+        "inputs",
+        nargs="+",
+        type=Path,
+        metavar="INPUT",
+        help="raw files, folders of raw files or pictures, NMEA logs",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="results go here")
+    parser.add_argument(
+        "--speed",
+        default="max",
+        metavar="N|max",
+        help="1 is the recorded pace; max (default) is as fast as possible",
+    )
+    parser.add_argument(
+        "--publish", action="store_true", help="publish the alerts too, with tense replay"
+    )
+    add_config(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Replay, then write the results and say what was found."""
+    from sonar_watch.archive import export_journal
+    from sonar_watch.daemon import JOURNAL_NAME, Watch, replay_settings
+    from sonar_watch.settings import load_settings
+    from sonar_watch.sources.replay import ReplayOptions, open_inputs
+
+    inputs = [existing(path) for path in options.inputs]
+    settings = replay_settings(load_settings(options.config), options.out)
+    pace = ReplayOptions(speed=options.speed)
+    watch = Watch(
+        replace(settings),
+        lambda journal, wake: open_inputs(inputs, pace, ledger=journal, wake=wake),
+        tense="replay",
+        publish=options.publish,
+    )
+    with progress("swaths") as advance:
+        watch.run(advance)
+    summary = export_journal(options.out / JOURNAL_NAME, options.out)
+    print_json(summary)
+    return 0

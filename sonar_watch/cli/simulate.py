@@ -1,0 +1,77 @@
+"""sonar-watch simulate."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from sonar_watch.cli.output import print_json, progress
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="files go here")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--kind",
+        choices=("raw", "images", "both", "dataset", "demo"),
+        default="raw",
+        help="raw twins, pictures with sidecars, both, a training set, or the demo's cruise "
+        "(default: %(default)s)",
+    )
+    parser.add_argument("--sounder", default="em304", help="family (default: %(default)s)")
+    parser.add_argument("--depth", type=float, default=400.0, metavar="M", help="water depth")
+    parser.add_argument("--plumes", type=int, default=4)
+    parser.add_argument("--schools", type=int, default=4, help="schools of fish")
+    parser.add_argument("--lines", type=int, default=1, help="survey lines")
+    parser.add_argument("--length", type=float, default=1500.0, metavar="M", help="of each line")
+    parser.add_argument("--contrast", type=float, default=None, metavar="DB", help="of all plumes")
+    parser.add_argument("--scenes", type=int, default=1000, help="of a training set")
+    parser.add_argument(
+        "--pace",
+        type=float,
+        default=None,
+        metavar="N",
+        help="write at N times the speed of the cruise, growing files as a sounder does "
+        "(default: as fast as possible)",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write what was asked for."""
+    return _make_dataset(options) if options.kind == "dataset" else _sail(options)
+
+
+def _make_dataset(options: argparse.Namespace) -> int:
+    from sonar_watch.simulation.dataset import DatasetOptions, make_dataset
+
+    wanted = DatasetOptions(scenes=options.scenes, seed=options.seed)
+    with progress("scenes", options.scenes) as advance:
+        path = make_dataset(options.out, wanted, lambda _: advance())
+    print_json({"data": str(path), "scenes": options.scenes, "seed": options.seed})
+    return 0
+
+
+def _sail(options: argparse.Namespace) -> int:
+    from sonar_watch.simulation.cruise import demo_survey, random_survey
+    from sonar_watch.simulation.writing import sail
+
+    if options.kind == "demo":
+        survey, kinds = demo_survey(), ("raw", "images")
+    else:
+        survey = random_survey(
+            options.seed,
+            depth_m=options.depth,
+            family=options.sounder,
+            plumes=options.plumes,
+            schools=options.schools,
+            lines=options.lines,
+            length_m=options.length,
+            contrast_db=options.contrast,
+        )
+        kinds = (options.kind,)
+    with progress("swaths", survey.swath_count()) as advance:
+        for _ in sail(survey, options.out, kinds=kinds, pace=options.pace):
+            advance()
+    print_json({"truth": str(options.out / "truth.json"), "swaths": survey.swath_count()})
+    return 0

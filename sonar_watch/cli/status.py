@@ -1,0 +1,38 @@
+"""sonar-watch status."""
+
+from __future__ import annotations
+
+import argparse
+
+from sonar_watch.cli.output import print_json
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument(
+        "endpoint",
+        nargs="?",
+        default="tcp://127.0.0.1:6791",
+        metavar="ENDPOINT",
+        help="where the watch answers requests (default: %(default)s)",
+    )
+    parser.add_argument("--timeout", type=float, default=3.0, metavar="S")
+    parser.add_argument("--json", action="store_true", help="one JSON line instead of a table")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Ask the watch how it is; exit 1 when it does not answer."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from sonar_watch.alerts.subscriber import read_status
+
+    status = read_status(options.endpoint, options.timeout)
+    if options.json:
+        print_json(status)
+        return 0
+    table = Table(title="sonar-watch", show_header=False)
+    for key, value in sorted({**status, **status.pop("watch", {})}.items()):
+        table.add_row(key, str(value))
+    Console().print(table)
+    return 0

@@ -1,0 +1,275 @@
+"""The composition root: settings -> stages -> one loop; signals, readiness, watchdog.
+
+`Watch` is the same for the live daemon and for a replay: only its sources, its tense and
+whether it publishes differ.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import sonar_watch
+from sonar_watch.alerts.journal import Journal
+from sonar_watch.alerts.publisher import Publisher
+from sonar_watch.association.sites import SiteIndex
+from sonar_watch.association.tracker import PlumeTracker
+from sonar_watch.detection.detector import Detector, open_detector
+from sonar_watch.geolocation.navigation import NavigationTrack
+from sonar_watch.monitoring import Metrics
+from sonar_watch.pipeline.chain import Pipeline, Stages
+from sonar_watch.pipeline.evidence import EvidenceAlbum
+from sonar_watch.records import Alert, GeolocatedFrame, Provenance, Tense, iso_utc
+from sonar_watch.settings import Settings
+from sonar_watch.sources.folder import ImageFolderSource
+from sonar_watch.sources.merge import Merger
+from sonar_watch.sources.raw import RawFolderSource
+from sonar_watch.sources.source import Source
+from sonar_watch.sources.udp import NmeaFeedSource, NmeaLogSource
+from sonar_watch.watercolumn.raster import Rasteriser
+
+log = logging.getLogger(__name__)
+
+JOURNAL_NAME = "journal.sqlite"
+EVENTS_FOLDER = "events"
+IDLE_WAIT_S = 0.25
+"""How long the loop sleeps when nothing is new and nobody wakes it."""
+
+SourceMaker = Callable[[Journal, threading.Event], Sequence[Source]]
+
+
+def code_hash() -> str:
+    """Return the sha256 of the package's own source: what decided, next to weights and config."""
+    digest = hashlib.sha256(sonar_watch.__version__.encode())
+    root = Path(sonar_watch.__file__).parent
+    for path in sorted(root.rglob("*.py")):
+        digest.update(path.relative_to(root).as_posix().encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def live_sources(settings: Settings) -> SourceMaker:
+    """Return a maker of the sources the settings name."""
+
+    def make(journal: Journal, wake: threading.Event) -> list[Source]:
+        wanted = settings.sources
+        made: list[Source] = [RawFolderSource(raw, journal, wake) for raw in wanted.raw]
+        made += [ImageFolderSource(images, journal, wake) for images in wanted.images]
+        made += [NmeaFeedSource(feed, wake) for feed in wanted.nmea_udp]
+        made += [NmeaLogSource(logs, wake) for logs in wanted.nmea_logs]
+        return made
+
+    return make
+
+
+class Watch:
+    """One run over some sources, live or replayed.
+
+    Parameters
+    ----------
+    settings : Settings
+    make_sources : callable
+        Given the journal and an event that wakes the loop.
+    tense : {"live", "replay", "test"}
+    publish : bool
+        Open the ZeroMQ sockets.
+
+    Raises
+    ------
+    WeightsError, JournalError, ConfigurationError
+        What a watch cannot start without.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        make_sources: SourceMaker,
+        *,
+        tense: Tense = "live",
+        publish: bool = True,
+    ) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        self.journal = Journal(settings.data_dir / JOURNAL_NAME, tense=tense)
+        self.detector = open_detector(settings.detector)
+        self.publisher = (
+            Publisher(settings.alerts, settings.data_dir / JOURNAL_NAME) if publish else None
+        )
+        self._last_status_s = 0.0
+        self._last_frame_utc: str | None = None
+        self._merger = Merger(make_sources(self.journal, self._wake))
+        self._pipeline = Pipeline(self._stages(settings, tense))
+
+    def _stages(self, settings: Settings, tense: Tense) -> Stages:
+        album = EvidenceAlbum(settings.data_dir / EVENTS_FOLDER)
+        return Stages(
+            raster=Rasteriser(settings.raster),
+            detector=self.detector,
+            track=NavigationTrack(settings.navigation),
+            tracker=restore_tracker(settings, self.journal),
+            ledger=self.journal,
+            publish=self._publish,
+            provenance=provenance_of(settings, self.detector),
+            tense=tense,
+            position=settings.position,
+            vetoes=settings.vetoes,
+            options=settings.pipeline,
+            metrics=self.metrics,
+            album=album if settings.pipeline.evidence else None,
+            preview=self._preview,
+        )
+
+    def run(self, on_progress: Callable[[int], None] = lambda _: None) -> None:
+        """Work until stopped, or until every source is exhausted.
+
+        Parameters
+        ----------
+        on_progress : callable
+            Called with the number of swaths done in each step.
+
+        Raises
+        ------
+        JournalError
+            The journal refused a commit: nothing unstored was sent.
+        """
+        if self.publisher is not None:
+            self.publisher.start()
+        notify("READY=1")
+        log.info("watching: weights %s on %s", *self._weights())
+        try:
+            while not self._stop.is_set():
+                busy = self._turn(on_progress)
+                if not busy and self._merger.exhausted:
+                    break
+                if not busy:
+                    self._wake.wait(IDLE_WAIT_S)
+                    self._wake.clear()
+        finally:
+            self.close()
+
+    def _turn(self, on_progress: Callable[[int], None]) -> bool:
+        """Poll once, work once; return whether there was anything to do."""
+        items = self._merger.poll()
+        self._pipeline.offer(items)
+        done = self._pipeline.step()
+        if done:
+            on_progress(done)
+        self._tell_status()
+        return bool(items or done)
+
+    def stop(self, *_: object) -> None:
+        """Ask the loop to end after the batch in hand; safe from signals and threads."""
+        self._stop.set()
+        self._wake.set()
+
+    def close(self) -> None:
+        """End threads, close sockets and files."""
+        notify("STOPPING=1")
+        self._merger.close()
+        if self.publisher is not None:
+            self.publisher.close()
+        self.detector.close()
+        self.journal.close()
+
+    def _publish(self, alerts: Sequence[Alert]) -> None:
+        for alert in alerts:
+            event = alert.event
+            log.info(
+                "alert %d %s: event %s at %s, %s, %d of %d swaths",
+                alert.sequence,
+                alert.kind,
+                event.event_id[:8],
+                event.latitude,
+                event.longitude,
+                event.swath_count,
+                event.swaths_possible,
+            )
+        if self.publisher is not None:
+            self.publisher.publish(alerts)
+
+    def _preview(self, located: GeolocatedFrame) -> None:
+        self._last_frame_utc = iso_utc(located.time_utc)
+        self.metrics.gauge("last_frame_wall_s", time.time())
+
+    def _tell_status(self) -> None:
+        """Once a second: counters to the publisher, a sign of life to systemd."""
+        now = time.monotonic()
+        if now - self._last_status_s < 1.0:
+            return
+        self._last_status_s = now
+        notify("WATCHDOG=1")
+        if self.publisher is not None:
+            self.publisher.set_status(self.status())
+
+    def status(self) -> dict[str, Any]:
+        """Return what the technician asks: is it working, on what, how far behind."""
+        weights, runtime = self._weights()
+        return {
+            **self.metrics.snapshot(),
+            "weights": weights,
+            "runtime": runtime,
+            "waiting_for_navigation": self._pipeline.waiting,
+            "last_frame_utc": self._last_frame_utc,
+        }
+
+    def _weights(self) -> tuple[str, str]:
+        return str(self.settings.detector.weights), self.detector.runtime
+
+
+def restore_tracker(settings: Settings, journal: Journal) -> PlumeTracker:
+    """Return the tracker as the journal's last commit left it, or a new one."""
+    state = journal.state()
+    if state is None:
+        return PlumeTracker(settings.tracker, SiteIndex(settings.sites))
+    return PlumeTracker.restore(settings.tracker, state)
+
+
+def provenance_of(settings: Settings, detector: Detector) -> Provenance:
+    """Return what every alert of this watch says of its making."""
+    return Provenance(
+        weights=detector.weights_sha256, config=settings.fingerprint, code=code_hash()
+    )
+
+
+def run_daemon(settings: Settings) -> None:
+    """Watch live until SIGTERM or SIGINT."""
+    watch = Watch(settings, live_sources(settings), tense="live", publish=True)
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        log.info("received %s: stopping", signal.Signals(number).name)
+        watch.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    watch.run()
+
+
+def notify(message: str) -> None:
+    """Tell systemd, where it asks (sd_notify(3)); do nothing elsewhere."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    path = "\0" + address[1:] if address.startswith("@") else address
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+            channel.sendto(message.encode(), path)
+    except OSError as error:
+        log.warning("systemd could not be told %s: %s", message, error)
+
+
+def replay_settings(settings: Settings, out: Path) -> Settings:
+    """Return the settings of a replay into `out`: same decisions, its own journal."""
+    return replace(settings, data_dir=out)
