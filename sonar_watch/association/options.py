@@ -77,7 +77,7 @@ class TrackerOptions:
     end_after_s: float = 3600.0
     unplaced_gap_s: float = 60.0
     update_interval_s: float = 30.0
-    systematic_fraction: float = 0.25
+    systematic_fraction: float = 0.5
     lean_slope: float = 0.2
     default_sigma_m: float = 25.0
     site_radius_m: float = 50.0
