@@ -18,7 +18,9 @@ from sonar_watch.sources.source import Complaints, data_time_s
 _log = logging.getLogger(__name__)
 
 BYTES_PER_READ = 1 << 16
-_LOG_LINE = re.compile(rb"^\S*[ \t]*\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*[\s,;]+\S*[$\\]", re.MULTILINE)
+_LOG_LINE = re.compile(
+    rb"^\S*[ \t]*\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*[ \t,;]+[^\s$]*[$\\]", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,9 +169,9 @@ class NmeaLogSource:
         if not self._live and self._scan.passes:
             return
         for path in self._scan.step(self._clock()) or ():
-            if path not in self._tails and path.match(self._options.pattern):
-                if is_navigation_log(path):
-                    self._tails[path] = _Tail(path)
+            known = path in self._tails or not path.match(self._options.pattern)
+            if not known and is_navigation_log(path):
+                self._tails[path] = _Tail(path)
 
     def _turn(self) -> list[_Tail]:
         if self._live:
@@ -182,8 +184,7 @@ class NmeaLogSource:
             lines = tail.read(final=not self._live)
         except OSError as error:
             _log.warning("%s: %s", tail.path.name, error)
-            tail.at_end = True
-            self._tails.pop(tail.path, None) if self._live else None
+            tail.at_end = True  # live: looked for again at the next turn
             return []
         items: list[SourceItem] = []
         for offset, line in lines:

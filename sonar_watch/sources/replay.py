@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -33,14 +33,14 @@ class ReplayOptions:
     logs : NmeaLogOptions
     """
 
-    images: FolderOptions = field(default_factory=lambda: FolderOptions(path=_HERE, recursive=True))
+    images: FolderOptions = field(default_factory=lambda: FolderOptions(path=_HERE))
     raw: RawOptions = field(default_factory=lambda: RawOptions(path=_HERE))
     logs: NmeaLogOptions = field(default_factory=lambda: NmeaLogOptions(path=_HERE))
 
 
 @dataclass(slots=True)
 class _Found:
-    """What lies below one path."""
+    """What lies in one folder."""
 
     pictures: list[Path] = field(default_factory=list)
     raw: list[Path] = field(default_factory=list)
@@ -52,7 +52,7 @@ class _Found:
             self.raw.append(path)
         elif path.suffix.lower() in IMAGE_SUFFIXES:
             self.pictures.append(path)
-        elif is_navigation_log(path):
+        elif path.suffix.lower() != ".json" and is_navigation_log(path):
             self.logs.append(path)
         else:
             return False
@@ -73,41 +73,49 @@ def open_inputs(
         A path that is not there, a file that is nothing we read, or a folder with nothing in it.
     """
     options = options or ReplayOptions()
-    sources: list[Source] = []
+    folders: dict[Path, _Found] = {}
+    seen: set[Path] = set()
     for path in paths:
-        found = _find(path)
         folder = path if path.is_dir() else path.parent
-        sources += _open(folder, found, options, ledger)
-    return sources
+        for file in _files_at(path):
+            if (real := file.resolve()) not in seen:
+                seen.add(real)
+                folders.setdefault(folder, _Found()).sort_in(file)
+    return [
+        source for folder, found in folders.items()
+        for source in _open(folder, found, options, ledger)
+    ]
 
 
-def _find(path: Path) -> _Found:
-    found = _Found()
-    if path.is_dir():
-        files = list(walk(path, recursive=True))
-        if not any([found.sort_in(file) for file in files]):
-            raise ConfigurationError(
-                f"{path}: expected raw files, pictures or navigation logs, "
-                f"found none among {len(files)} files"
-            )
-    elif not path.exists():
+def _files_at(path: Path) -> list[Path]:
+    """Return what can be read at or below `path`.
+
+    Raises
+    ------
+    ConfigurationError
+        There is nothing.
+    """
+    if not path.exists():
         raise ConfigurationError(f"{path}: no such file or folder")
-    elif not found.sort_in(path):
+    files = list(walk(path, recursive=True)) if path.is_dir() else [path]
+    readable = [file for file in files if _Found().sort_in(file)]
+    if not readable:
         raise ConfigurationError(
-            f"{path}: expected a raw file (.kmall .kmwcd .all .wcd), a picture or a navigation log"
+            f"{path}: expected raw files (.kmall .kmwcd .all .wcd), pictures or navigation logs, "
+            f"found none among {len(files)} files"
         )
-    return found
+    return readable
 
 
 def _open(
     folder: Path, found: _Found, options: ReplayOptions, ledger: Ledger | None
-) -> Iterable[Source]:
+) -> Iterator[Source]:
     if found.raw:
         stems = {line_stem(path) for path in found.raw}
-        raw = replace(options.raw, path=folder)
+        raw = replace(options.raw, path=folder, recursive=True)
         yield RawFolderSource(raw, ledger, live=False, only=stems)
     if found.pictures:
-        images = replace(options.images, path=folder)
+        images = replace(options.images, path=folder, recursive=True)
         yield ImageFolderSource(images, ledger, live=False, only=found.pictures)
     for path in found.logs:
         yield NmeaLogSource(replace(options.logs, path=path), live=False)
