@@ -18,7 +18,8 @@ MEDIAN_BEAMS = 96
 """Most beams that a row's median is taken over; counted in bytes, so below 256."""
 
 MEDIAN_FEWEST = 12
-"""Rows seen by fewer beams borrow the median of the last row that had enough."""
+"""Rows seen by fewer beams borrow the median of the last row that had enough; a fan of fewer
+is shown against one level."""
 
 NO_DATA = np.uint8(255)
 
@@ -51,7 +52,7 @@ def row_medians(levels: ByteImage, valid: npt.NDArray[np.bool_]) -> Float32Array
     picked, seen = levels[::step], valid[::step]
     count = np.add.reduce(seen.view(np.uint8), axis=0, dtype=np.uint8)
     median = _nth_lowest(np.where(seen, picked, NO_DATA), (count + 1) // 2)
-    return _hold(median.astype(np.float32), count >= min(MEDIAN_FEWEST, len(picked)))
+    return _hold(median.astype(np.float32), count >= MEDIAN_FEWEST)
 
 
 def _nth_lowest(levels: ByteImage, wanted: ByteImage) -> ByteImage:
@@ -71,7 +72,7 @@ def _nth_lowest(levels: ByteImage, wanted: ByteImage) -> ByteImage:
 def _hold(values: Float32Array, good: npt.NDArray[np.bool_]) -> Float32Array:
     """Replace values that are not good by the last good one (the first, at the start)."""
     if not good.any():
-        return np.full_like(values, np.median(values))
+        return np.full_like(values, np.median(values[values > 0]) if values.any() else 0.0)
     last = np.maximum.accumulate(np.where(good, np.arange(values.size), int(np.argmax(good))))
     return values[last]
 

@@ -9,7 +9,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from sonar_watch.records import ByteImage, FrameGeometry, NavigationFix, WaterColumnFrame, iso_utc
+from sonar_watch.records import (
+    ByteImage,
+    FloatArray,
+    FrameGeometry,
+    NavigationFix,
+    WaterColumnFrame,
+    iso_utc,
+)
 
 Colour = tuple[int, int, int]
 
@@ -95,7 +102,7 @@ def position_text(fix: NavigationFix | None) -> str:
         return "no position"
     north = _minutes(fix.latitude, "NS", 2)
     east = _minutes(fix.longitude, "EW", 3)
-    return f"{north}  {east}   heading {fix.heading_deg % 360:.0f}"
+    return f"{north}  {east}   heading {round(fix.heading_deg) % 360:03d}"
 
 
 def _minutes(degrees: float, signs: str, digits: int) -> str:
@@ -116,8 +123,12 @@ def _page(frame: WaterColumnFrame, scale: int) -> ByteImage:
 def _draw_lines(area: ByteImage, geometry: FrameGeometry, scale: int) -> None:
     """Seabed and minimum-slant-range arc, inside the picture."""
     if geometry.seabed_depth_m is not None:
-        column = (np.arange(geometry.width_px) + 0.5) * scale
-        row = (geometry.seabed_depth_m - geometry.top_m) / geometry.pixel_depth_m * scale
+        column = (np.arange(geometry.width_px, dtype=np.float64) + 0.5) * scale
+        row = (
+            (geometry.seabed_depth_m.astype(float) - geometry.top_m)
+            / geometry.pixel_depth_m
+            * scale
+        )
         for run in _runs(column, row):
             _polyline(area, run, SEABED)
     if geometry.minimum_slant_range_m is not None:
@@ -125,30 +136,28 @@ def _draw_lines(area: ByteImage, geometry: FrameGeometry, scale: int) -> None:
             _polyline(area, run, SLANT)
 
 
-def _arc(geometry: FrameGeometry, range_m: float) -> npt.NDArray[np.float64]:
+def _arc(geometry: FrameGeometry, range_m: float) -> FloatArray:
     """Points of equal range from the transducer, in pixels of the frame."""
-    angle = np.radians(np.linspace(-80, 80, 321))
+    angle = np.radians(np.linspace(-75, 75, 301))
     across = range_m * np.sin(angle)
     depth = geometry.transducer_depth_m + range_m * np.cos(angle)
     x = (across - geometry.left_m) / geometry.pixel_across_m
     return np.stack((x, (depth - geometry.top_m) / geometry.pixel_depth_m), axis=1)
 
 
-def _runs(
-    column: npt.NDArray[np.float64], row: npt.NDArray[np.floating]
-) -> Iterator[npt.NDArray[np.float64]]:
+def _runs(column: FloatArray, row: FloatArray) -> Iterator[FloatArray]:
     """Stretches of the line without gaps."""
     known = np.flatnonzero(np.isfinite(row))
     for part in np.split(known, np.flatnonzero(np.diff(known) > 1) + 1):
         yield np.stack((column[part], row[part]), axis=1)
 
 
-def _dashes(points: npt.NDArray[np.float64], length: int = 4) -> Iterator[npt.NDArray[np.float64]]:
+def _dashes(points: FloatArray, length: int = 4) -> Iterator[FloatArray]:
     for start in range(0, len(points) - length, 2 * length):
         yield points[start : start + length + 1]
 
 
-def _polyline(area: ByteImage, points: npt.NDArray[np.float64], colour: Colour) -> None:
+def _polyline(area: ByteImage, points: FloatArray, colour: Colour) -> None:
     if len(points) > 1:
         cv2.polylines(area, [np.rint(points).astype(np.int32)], False, colour, 1, cv2.LINE_AA)
 
