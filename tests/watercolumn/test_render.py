@@ -31,7 +31,7 @@ def frame():
 
 
 def near(picture, colour):
-    return np.all(np.abs(picture.astype(int) - colour) < 40, axis=2)
+    return np.all(np.abs(picture.astype(int) - colour) < 40, axis=-1)
 
 
 def test_picture_is_the_frame_and_its_margins(frame):
