@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import os
 import signal
 import socket
@@ -22,20 +23,21 @@ from typing import Any
 import sonar_watch
 from sonar_watch.alerts.journal import Journal
 from sonar_watch.alerts.publisher import Publisher
-from sonar_watch.association.sites import SiteIndex
 from sonar_watch.association.tracker import PlumeTracker
 from sonar_watch.detection.detector import Detector, open_detector
 from sonar_watch.geolocation.navigation import NavigationTrack
-from sonar_watch.monitoring import Metrics
+from sonar_watch.monitoring import Monitor
 from sonar_watch.pipeline.chain import Pipeline, Stages
 from sonar_watch.pipeline.evidence import EvidenceAlbum
 from sonar_watch.records import Alert, GeolocatedFrame, Provenance, Tense, iso_utc
 from sonar_watch.settings import Settings
 from sonar_watch.sources.folder import ImageFolderSource
+from sonar_watch.sources.logs import NmeaLogSource
 from sonar_watch.sources.merge import Merger
 from sonar_watch.sources.raw import RawFolderSource
+from sonar_watch.sources.replay import ReplayOptions, ReplayPace
 from sonar_watch.sources.source import Source
-from sonar_watch.sources.udp import NmeaFeedSource, NmeaLogSource
+from sonar_watch.sources.udp import NmeaFeedSource
 from sonar_watch.watercolumn.raster import Rasteriser
 
 log = logging.getLogger(__name__)
@@ -63,10 +65,10 @@ def live_sources(settings: Settings) -> SourceMaker:
 
     def make(journal: Journal, wake: threading.Event) -> list[Source]:
         wanted = settings.sources
-        made: list[Source] = [RawFolderSource(raw, journal, wake) for raw in wanted.raw]
-        made += [ImageFolderSource(images, journal, wake) for images in wanted.images]
-        made += [NmeaFeedSource(feed, wake) for feed in wanted.nmea_udp]
-        made += [NmeaLogSource(logs, wake) for logs in wanted.nmea_logs]
+        made: list[Source] = [RawFolderSource(raw, journal, wake=wake) for raw in wanted.raw]
+        made += [ImageFolderSource(images, journal, wake=wake) for images in wanted.images]
+        made += [NmeaFeedSource(feed, wake=wake) for feed in wanted.nmea_udp]
+        made += [NmeaLogSource(logs) for logs in wanted.nmea_logs]
         return made
 
     return make
@@ -83,6 +85,8 @@ class Watch:
     tense : {"live", "replay", "test"}
     publish : bool
         Open the ZeroMQ sockets.
+    speed : float
+        Of a replay: data seconds per second; infinite is as fast as possible.
 
     Raises
     ------
@@ -97,9 +101,10 @@ class Watch:
         *,
         tense: Tense = "live",
         publish: bool = True,
+        speed: float = math.inf,
     ) -> None:
         self.settings = settings
-        self.metrics = Metrics()
+        self.monitor = Monitor()
         self._wake = threading.Event()
         self._stop = threading.Event()
         settings.data_dir.mkdir(parents=True, exist_ok=True)
@@ -110,7 +115,8 @@ class Watch:
         )
         self._last_status_s = 0.0
         self._last_frame_utc: str | None = None
-        self._merger = Merger(make_sources(self.journal, self._wake))
+        merged = Merger(make_sources(self.journal, self._wake), live=tense == "live")
+        self._source: Source = merged if math.isinf(speed) else ReplayPace(merged, speed)
         self._pipeline = Pipeline(self._stages(settings, tense))
 
     def _stages(self, settings: Settings, tense: Tense) -> Stages:
@@ -127,7 +133,7 @@ class Watch:
             position=settings.position,
             vetoes=settings.vetoes,
             options=settings.pipeline,
-            metrics=self.metrics,
+            monitor=self.monitor,
             album=album if settings.pipeline.evidence else None,
             preview=self._preview,
         )
@@ -152,7 +158,7 @@ class Watch:
         try:
             while not self._stop.is_set():
                 busy = self._turn(on_progress)
-                if not busy and self._merger.exhausted:
+                if not busy and self._source.exhausted:
                     break
                 if not busy:
                     self._wake.wait(IDLE_WAIT_S)
@@ -162,7 +168,7 @@ class Watch:
 
     def _turn(self, on_progress: Callable[[int], None]) -> bool:
         """Poll once, work once; return whether there was anything to do."""
-        items = self._merger.poll()
+        items = self._source.poll()
         self._pipeline.offer(items)
         done = self._pipeline.step()
         if done:
@@ -178,7 +184,7 @@ class Watch:
     def close(self) -> None:
         """End threads, close sockets and files."""
         notify("STOPPING=1")
-        self._merger.close()
+        self._source.close()
         if self.publisher is not None:
             self.publisher.close()
         self.detector.close()
@@ -202,7 +208,6 @@ class Watch:
 
     def _preview(self, located: GeolocatedFrame) -> None:
         self._last_frame_utc = iso_utc(located.time_utc)
-        self.metrics.gauge("last_frame_wall_s", time.time())
 
     def _tell_status(self) -> None:
         """Once a second: counters to the publisher, a sign of life to systemd."""
@@ -218,7 +223,7 @@ class Watch:
         """Return what the technician asks: is it working, on what, how far behind."""
         weights, runtime = self._weights()
         return {
-            **self.metrics.snapshot(),
+            **self.monitor.snapshot(),
             "weights": weights,
             "runtime": runtime,
             "waiting_for_navigation": self._pipeline.waiting,
@@ -233,7 +238,7 @@ def restore_tracker(settings: Settings, journal: Journal) -> PlumeTracker:
     """Return the tracker as the journal's last commit left it, or a new one."""
     state = journal.state()
     if state is None:
-        return PlumeTracker(settings.tracker, SiteIndex(settings.sites))
+        return PlumeTracker(settings.tracker)
     return PlumeTracker.restore(settings.tracker, state)
 
 
@@ -273,3 +278,13 @@ def notify(message: str) -> None:
 def replay_settings(settings: Settings, out: Path) -> Settings:
     """Return the settings of a replay into `out`: same decisions, its own journal."""
     return replace(settings, data_dir=out)
+
+
+def replay_options(settings: Settings) -> ReplayOptions:
+    """Return how recorded inputs are read: as the first source of each kind is, if there is one."""
+    sources, default = settings.sources, ReplayOptions()
+    return ReplayOptions(
+        images=sources.images[0] if sources.images else default.images,
+        raw=sources.raw[0] if sources.raw else default.raw,
+        logs=sources.nmea_logs[0] if sources.nmea_logs else default.logs,
+    )

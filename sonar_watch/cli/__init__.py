@@ -11,6 +11,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import sonar_watch
 from sonar_watch.cli.output import set_up_logging
@@ -54,8 +55,8 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
     return parser
 
 
-def _module(name: str) -> argparse._SubParsersAction:  # type: ignore[type-arg]
-    return importlib.import_module(f"sonar_watch.cli.{name.replace('-', '_')}")  # type: ignore[return-value]
+def _module(name: str) -> Any:
+    return importlib.import_module(f"sonar_watch.cli.{name.replace('-', '_')}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser(only=chosen).parse_args(words)
     set_up_logging(options.log_level or "info")
     try:
-        return int(_module(options.command).run(options) or 0)  # type: ignore[attr-defined]
+        return int(_module(options.command).run(options) or 0)
     except ConfigurationError as error:
         return _complain(error, EXIT_CONFIGURATION)
     except SonarWatchError as error:

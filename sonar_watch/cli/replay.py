@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
+import math
 from pathlib import Path
 
 from sonar_watch.cli.common import add_config, existing
 from sonar_watch.cli.output import print_json, progress
+from sonar_watch.errors import ConfigurationError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,21 +36,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Replay, then write the results and say what was found."""
     from sonar_watch.archive import export_journal
-    from sonar_watch.daemon import JOURNAL_NAME, Watch, replay_settings
+    from sonar_watch.daemon import JOURNAL_NAME, Watch, replay_options, replay_settings
     from sonar_watch.settings import load_settings
-    from sonar_watch.sources.replay import ReplayOptions, open_inputs
+    from sonar_watch.sources.replay import open_inputs
 
     inputs = [existing(path) for path in options.inputs]
     settings = replay_settings(load_settings(options.config), options.out)
-    pace = ReplayOptions(speed=options.speed)
     watch = Watch(
-        replace(settings),
-        lambda journal, wake: open_inputs(inputs, pace, ledger=journal, wake=wake),
+        settings,
+        lambda journal, _: open_inputs(inputs, replay_options(settings), journal),
         tense="replay",
         publish=options.publish,
+        speed=_speed(options.speed),
     )
     with progress("swaths") as advance:
         watch.run(advance)
     summary = export_journal(options.out / JOURNAL_NAME, options.out)
     print_json(summary)
     return 0
+
+
+def _speed(word: str) -> float:
+    """Return data seconds per second; "max" is infinite.
+
+    Raises
+    ------
+    ConfigurationError
+        Neither a number above 0 nor "max".
+    """
+    try:
+        speed = math.inf if word == "max" else float(word)
+    except ValueError:
+        speed = 0.0
+    if not speed > 0:
+        raise ConfigurationError(f"--speed: expected a number above 0 or max, received {word!r}")
+    return speed

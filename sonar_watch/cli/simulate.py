@@ -54,10 +54,11 @@ def _make_dataset(options: argparse.Namespace) -> int:
 
 def _sail(options: argparse.Namespace) -> int:
     from sonar_watch.simulation.cruise import demo_survey, random_survey
-    from sonar_watch.simulation.writing import sail
+    from sonar_watch.simulation.writing import Kind, sail
 
     if options.kind == "demo":
-        survey, kinds = demo_survey(), ("raw", "images")
+        survey = demo_survey()
+        kinds: tuple[Kind, ...] = ("raw", "images")
     else:
         survey = random_survey(
             options.seed,

@@ -14,7 +14,7 @@ from sonar_watch.alerts.journal import FrameEntry
 from sonar_watch.detection.detections import Detections
 from sonar_watch.errors import ConfigurationError, JournalError, NavigationError, SonarWatchError
 from sonar_watch.geolocation.georeference import PositionOptions, georeference
-from sonar_watch.monitoring import Metrics
+from sonar_watch.monitoring import Monitor
 from sonar_watch.pipeline.evidence import EvidenceAlbum
 from sonar_watch.pipeline.hold import NavigationHold, Swath, Track
 from sonar_watch.records import (
@@ -131,7 +131,7 @@ class Stages:
     position: PositionOptions = field(default_factory=PositionOptions)
     vetoes: VetoOptions = field(default_factory=VetoOptions)
     options: PipelineOptions = field(default_factory=PipelineOptions)
-    metrics: Metrics = field(default_factory=Metrics)
+    monitor: Monitor = field(default_factory=Monitor)
     album: EvidenceAlbum | None = None
     preview: Callable[[GeolocatedFrame], None] = lambda _: None
 
@@ -165,14 +165,14 @@ class Pipeline:
         """Hold a swath unless it was done before or waits already (twice in one folder)."""
         frame_id = swath.frame_id
         if frame_id in self._offered or self._stages.ledger.is_done(frame_id):
-            self._stages.metrics.count("frames_repeated")
+            self._stages.monitor.count("frames_repeated")
             return
         self._offered.add(frame_id)
         self._hold.add(swath)
 
     def _set_aside(self, item: Quarantined) -> None:
         log.warning("quarantined %s: %s", item.source.file, item.reason)
-        self._stages.metrics.count("quarantined")
+        self._stages.monitor.quarantine(item.reason)
         self._stages.ledger.quarantine(item)
 
     def step(self) -> int:
@@ -208,7 +208,7 @@ class Pipeline:
         try:
             return self._stages.track.fix(time_utc)
         except NavigationError as error:
-            self._stages.metrics.count("frames_without_navigation")
+            self._stages.monitor.count("frames_without_navigation")
             log.debug("no navigation at %s: %s", iso_utc(time_utc), error)
             return None
 
@@ -242,8 +242,7 @@ class Pipeline:
             FrameEntry(frame_id=frame.frame_id, time_utc=frame.time_utc, body=_frame_body(located))
         )
         self._keep_evidence(frame, located)
-        self._stages.metrics.count("frames")
-        self._stages.metrics.count("detections", len(located.detections))
+        self._stages.monitor.frame_done(frame.time_utc.timestamp(), len(located.detections))
 
     def _locate(self, frame: WaterColumnFrame, detections: Detections) -> GeolocatedFrame:
         reasons = [veto(xyxy, frame, self._stages.vetoes) for xyxy in detections.xyxy]
@@ -292,7 +291,7 @@ class Pipeline:
         for item in batch.quarantined:
             self._set_aside(item)
         stages.publish(alerts)
-        stages.metrics.count("alerts", len(alerts))
+        stages.monitor.count("alerts", len(alerts))
         self._picture(alerts)
 
     def _number(self, changes: Sequence[EventChange]) -> list[Alert]:
@@ -317,7 +316,7 @@ class Pipeline:
         try:
             album.update([*self._stages.tracker.open_events(), *(alert.event for alert in alerts)])
         except (OSError, SonarWatchError) as error:
-            self._stages.metrics.count("evidence_failed")
+            self._stages.monitor.count("evidence_failed")
             log.warning("could not write an evidence picture: %s", error)
         for alert in alerts:
             if alert.kind in ("end", "retract"):

@@ -61,9 +61,7 @@ def _as_yaml(item: dataclasses.Field[Any]) -> str:
     value = item.default if item.default is not missing else None
     if item.default_factory is not missing:
         value = item.default_factory()
-    plain = json.loads(
-        json.dumps(dataclasses.asdict(value) if _is_options(value) else value, default=str)
-    )
+    plain = json.loads(json.dumps(value, default=str))
     text: str = yaml.safe_dump(plain, default_flow_style=True, width=1000)
     return text.removesuffix("\n").removesuffix("\n...")
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import typing
-from functools import cache
 from typing import Any
 
 
-@cache
 def key_types(options: Any) -> dict[str, Any]:
     """Return the type of every key of an options dataclass."""
     hints = typing.get_type_hints(options)

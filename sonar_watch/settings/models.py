@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sonar_watch.alerts.publisher import PublisherOptions
-from sonar_watch.association.sites import SiteOptions
 from sonar_watch.association.tracker import TrackerOptions
 from sonar_watch.detection.detector import DetectorOptions
 from sonar_watch.geolocation.georeference import PositionOptions
 from sonar_watch.geolocation.navigation import NavigationOptions
 from sonar_watch.pipeline.chain import PipelineOptions
 from sonar_watch.sources.folder import FolderOptions
+from sonar_watch.sources.logs import NmeaLogOptions
 from sonar_watch.sources.raw import RawOptions
-from sonar_watch.sources.udp import NmeaFeedOptions, NmeaLogOptions
+from sonar_watch.sources.udp import NmeaFeedOptions
 from sonar_watch.watercolumn.raster import RasterOptions
 from sonar_watch.watercolumn.vetoes import VetoOptions
 
@@ -56,7 +56,7 @@ class Settings:
         folder of the configuration file.
     log_level : str
         debug, info, warning or error.
-    sources, raster, detector, vetoes, navigation, position, tracker, sites, pipeline, alerts
+    sources, raster, detector, vetoes, navigation, position, tracker, pipeline, alerts
         Options of the stages.
     """
 
@@ -69,14 +69,13 @@ class Settings:
     navigation: NavigationOptions = field(default_factory=NavigationOptions)
     position: PositionOptions = field(default_factory=PositionOptions)
     tracker: TrackerOptions = field(default_factory=TrackerOptions)
-    sites: SiteOptions = field(default_factory=SiteOptions)
     pipeline: PipelineOptions = field(default_factory=PipelineOptions)
     alerts: PublisherOptions = field(default_factory=PublisherOptions)
 
     @property
     def fingerprint(self) -> str:
         """sha256 of all that shapes an alert: the same live and in replay, whatever the paths."""
-        shaping = ("raster", "vetoes", "navigation", "position", "tracker", "sites")
+        shaping = ("raster", "vetoes", "navigation", "position", "tracker")
         content = {name: dataclasses.asdict(getattr(self, name)) for name in shaping}
         content["detector"] = {
             "weights": str(self.detector.weights),

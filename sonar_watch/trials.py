@@ -1,0 +1,167 @@
+"""Score a watch on a cruise whose truth is known: what was found, where, how soon."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyproj import Geod
+
+from sonar_watch.errors import FormatError
+
+_GEOD = Geod(ellps="WGS84")
+MATCH_RADIUS_M = 120.0
+"""An event this far from a true foot is about that plume; the demo's plumes are 250 m apart."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventScore:
+    """One event beside the truth.
+
+    Parameters
+    ----------
+    plume : str or None
+        Name of the true plume; None for a false alert.
+    true_position, position : tuple of float (latitude, longitude), or None
+    error_m : float or None
+        Distance between the two on the ground.
+    inside_ellipse : bool or None
+        Whether the true foot lies in the stated 95 % ellipse.
+    swaths : int
+    latency_s : float or None
+        From the swath being written to the `new` alert being received.
+    event_id, site_id : str
+    """
+
+    plume: str | None
+    true_position: tuple[float, float] | None
+    position: tuple[float, float] | None
+    error_m: float | None
+    inside_ellipse: bool | None
+    swaths: int
+    latency_s: float | None
+    event_id: str
+    site_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialScore:
+    """A whole cruise: scores of its events, and the plumes nobody told of."""
+
+    events: tuple[EventScore, ...]
+    missed: tuple[str, ...]
+
+    @property
+    def false_alerts(self) -> int:
+        """Events that belong to no plume."""
+        return sum(event.plume is None for event in self.events)
+
+
+def read_truth(folder: Path) -> dict[str, Any]:
+    """Return `truth.json` of a simulated cruise.
+
+    Raises
+    ------
+    FormatError
+        It is missing or not JSON.
+    """
+    path = folder / "truth.json"
+    try:
+        truth: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise FormatError(
+            f"expected the truth of a simulated cruise: {error}", file=str(path)
+        ) from error
+    return truth
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Return the objects of a JSON-lines file; [] when there is none."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+
+
+def score_events(
+    truth: Mapping[str, Any],
+    features: Sequence[Mapping[str, Any]],
+    latencies_s: Mapping[str, float] | None = None,
+) -> TrialScore:
+    """Return the scores of events (the last alert of each) beside the truth.
+
+    Parameters
+    ----------
+    truth : mapping
+        As `read_truth` gives it.
+    features : sequence of GeoJSON features
+    latencies_s : mapping of event id to seconds, optional
+    """
+    scored = tuple(
+        _score_event(truth["plumes"], feature, latencies_s or {}) for feature in features
+    )
+    found = {event.plume for event in scored}
+    missed = tuple(plume["name"] for plume in truth["plumes"] if plume["name"] not in found)
+    return TrialScore(events=scored, missed=missed)
+
+
+def _score_event(
+    plumes: Sequence[Mapping[str, Any]],
+    feature: Mapping[str, Any],
+    latencies_s: Mapping[str, float],
+) -> EventScore:
+    properties = feature["properties"]
+    event_id = properties["event_id"]
+    position = _position(feature)
+    nearest, offset = _nearest(plumes, position)
+    return EventScore(
+        plume=nearest["name"] if nearest else None,
+        true_position=(nearest["latitude"], nearest["longitude"]) if nearest else None,
+        position=position,
+        error_m=math.hypot(*offset) if nearest else None,
+        inside_ellipse=_inside(offset, properties.get("covariance_m2")) if nearest else None,
+        swaths=properties["swath_count"],
+        latency_s=latencies_s.get(event_id),
+        event_id=event_id,
+        site_id=properties["site_id"],
+    )
+
+
+def _position(feature: Mapping[str, Any]) -> tuple[float, float] | None:
+    geometry = feature.get("geometry")
+    if geometry is None:
+        return None
+    longitude, latitude = geometry["coordinates"][:2]
+    return latitude, longitude
+
+
+def _nearest(
+    plumes: Sequence[Mapping[str, Any]], position: tuple[float, float] | None
+) -> tuple[Mapping[str, Any] | None, tuple[float, float]]:
+    """Return the plume within reach and the offset from it, metres east and north."""
+    best: tuple[Mapping[str, Any] | None, tuple[float, float]] = (None, (0.0, 0.0))
+    if position is None:
+        return best
+    reach = MATCH_RADIUS_M
+    for plume in plumes:
+        bearing, _, distance = _GEOD.inv(
+            plume["longitude"], plume["latitude"], position[1], position[0]
+        )
+        if distance < reach:
+            angle, reach = math.radians(bearing), distance
+            best = (plume, (distance * math.sin(angle), distance * math.cos(angle)))
+    return best
+
+
+def _inside(offset: tuple[float, float], covariance: Sequence[float] | None) -> bool | None:
+    """Return whether an offset lies in the 95 % ellipse: chi-square of 5.99, two dimensions."""
+    if covariance is None:
+        return None
+    ee, en, nn = covariance
+    east, north = offset
+    determinant = ee * nn - en * en
+    squared = (nn * east**2 - 2 * en * east * north + ee * north**2) / determinant
+    return squared <= 5.991
