@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -128,7 +128,8 @@ def write_png(path: Path, image: ByteImage) -> None:
     OSError
         The file cannot be written.
     """
-    if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.size == 0:
+    is_picture = image.ndim == 2 or (image.ndim == 3 and image.shape[2] == 3)
+    if image.dtype != np.uint8 or not is_picture or image.size == 0:
         raise ImageError(f"{path.name}: expected a uint8 picture, received {image.shape}")
     cv2 = _opencv()
     done, encoded = cv2.imencode(".png", np.ascontiguousarray(image))
@@ -252,44 +253,52 @@ def _read_bmp(file: BinaryIO, size: int) -> _Header:
 
 
 def _read_tiff(file: BinaryIO, size: int) -> _Header:
-    """Read the first directory and see that every strip or tile lies inside the file."""
+    """Read the first directory and see that all it points at lies inside the file."""
     file.seek(0)
     head = file.read(8)
     big = head[:2] == b"MM"
-    tags = dict(_tiff_entries(file, size, _unsigned(head[4:8], big), big)) if len(head) == 8 else {}
-    width, height = (tags.get(tag, [0])[0] for tag in (256, 257))
+    entries = list(_tiff_entries(file, _unsigned(head[4:8], big), big)) if len(head) == 8 else []
+    tags = {entry.tag: entry.values for entry in entries}
+    width, height = ((tags.get(tag) or [0])[0] for tag in (256, 257))
     starts, counts = (tags.get(a) or tags.get(b) or [] for a, b in ((273, 324), (279, 325)))
-    whole = bool(starts) and len(starts) == len(counts)
-    whole = whole and all(a + n <= size for a, n in zip(starts, counts, strict=True))
+    ends = [entry.end for entry in entries] + [a + n for a, n in zip(starts, counts, strict=False)]
+    whole = 0 < len(starts) == len(counts) and max(ends) <= size
     return _Header(width, height, whole)
 
 
-def _tiff_entries(
-    file: BinaryIO, size: int, at: int, big: bool
-) -> Iterator[tuple[int, list[int]]]:
-    """Yield (tag, values) of the whole-number entries of the directory at byte `at`."""
-    file.seek(min(at, size))
+class _TiffEntry(NamedTuple):
+    """One entry: where its values end in the file, and the values when they are whole numbers."""
+
+    tag: int
+    end: int
+    values: list[int]
+
+
+def _tiff_entries(file: BinaryIO, at: int, big: bool) -> Iterator[_TiffEntry]:
+    """Yield the entries of the directory at byte `at`; none when the directory is cut."""
+    file.seek(at)
     number = _unsigned(file.read(2), big)
-    table = file.read(12 * min(number, _MAX_TIFF_ENTRIES))
-    if at < 8 or len(table) != 12 * number:
+    table = file.read(12 * min(number, _MAX_TIFF_ENTRIES) + 4)
+    if at < 8 or len(table) != 12 * number + 4:
         return
-    for start in range(0, len(table), 12):
+    for start in range(0, 12 * number, 12):
         entry = table[start : start + 12]
         tag, kind, count = (_unsigned(part, big) for part in (entry[:2], entry[2:4], entry[4:8]))
-        if kind in (3, 4) and 0 < count <= _MAX_TIFF_VALUES:
-            yield tag, _tiff_values(file, entry[8:12], _TIFF_TYPE_BYTES[kind], count, big)
+        length = _TIFF_TYPE_BYTES.get(kind, 1) * count
+        end = at + start if length <= 4 else _unsigned(entry[8:12], big) + length
+        wanted = kind in (3, 4) and count <= _MAX_TIFF_VALUES
+        yield _TiffEntry(tag, end, _tiff_values(file, entry, length, big) if wanted else [])
 
 
-def _tiff_values(
-    file: BinaryIO, inline: bytes, width: int, count: int, big: bool
-) -> list[int]:
-    data = inline
-    if width * count > 4:
-        file.seek(_unsigned(inline, big))
-        data = file.read(width * count)
-    dtype = np.dtype(f"{'>' if big else '<'}u{width}")
-    whole = data[: min(count, len(data) // width) * width]
-    return [int(value) for value in np.frombuffer(whole, dtype)]
+def _tiff_values(file: BinaryIO, entry: bytes, length: int, big: bool) -> list[int]:
+    """Return the 16 or 32-bit whole numbers of an entry, as many as the file holds."""
+    data = entry[8:12]
+    if length > 4:
+        file.seek(_unsigned(data, big))
+        data = file.read(length)
+    width = _TIFF_TYPE_BYTES[_unsigned(entry[2:4], big)]
+    data = data[: min(length, len(data)) // width * width]
+    return [int(value) for value in np.frombuffer(data, f"{'>' if big else '<'}u{width}")]
 
 
 _READERS: dict[bytes, Callable[[BinaryIO, int], _Header]] = {

@@ -159,7 +159,7 @@ def _split_fields(sentence: str) -> list[str]:
         raise FormatError(f"expected $address,fields*checksum, received {sentence[:100]!r}")
     body, said = match["body"], match["checksum"]
     computed = 0
-    for character in body.encode("utf-8"):
+    for character in body.encode("utf-8", "replace"):
         computed ^= character
     if said is not None and int(said, 16) != computed:
         raise FormatError(f"checksum {said}, computed {computed:02X}: {sentence.strip()[:100]!r}")

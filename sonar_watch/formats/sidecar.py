@@ -200,7 +200,8 @@ def write_sidecar(path: Path, frame: WaterColumnFrame) -> None:
     pairs = ((field.name, getattr(said, field.name)) for field in fields(said))
     body = {name: value for name, value in pairs if value not in _EMPTY}
     body["time_utc"] = iso_utc(said.time_utc)
-    images.write_atomic(path, (json.dumps(body, allow_nan=False, indent=1) + "\n").encode())
+    lines = (f" {json.dumps(key)}: {json.dumps(body[key], allow_nan=False)}" for key in body)
+    images.write_atomic(path, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
 
 
 def read_frame(

@@ -39,6 +39,8 @@ def read_asvp(path: Path) -> SoundSpeedProfile:
         if line.strip()
     ]
     levels = np.array([row for row in rows if row[0] <= _DEEPEST_M], float).reshape(-1, 2)
+    if len(levels) < 2:
+        raise FormatError(f"expected 2 or more levels, received {len(levels)}", file=path.name)
     try:
         return SoundSpeedProfile(depth_m=levels[:, 0], speed_m_s=levels[:, 1])
     except GeometryError as error:

@@ -30,12 +30,14 @@ import numpy as np
 
 from sonar_watch.errors import ConfigurationError, NavigationError
 from sonar_watch.geolocation.channels import CIRCULAR, columns_of
+from sonar_watch.geolocation.geodesy import offset_position
 from sonar_watch.geolocation.series import Series
 from sonar_watch.records import NavigationFix, NavigationSample
 
 _JUMP_S = 600.0
 _CONFIRM_S = 60.0
 _ASSUMED_SPEED_M_S = 5.0
+_ASSUMED_TURN_DEG_S = 0.5
 _SWEEP_S = 60.0
 
 
@@ -47,8 +49,8 @@ class NavigationOptions:
     ----------
     sensors : tuple of str
         Instruments from most to least trusted. A name stands for itself and for all that
-        begin with it and a colon: "nmea" for every sentence, "nmea:INGGA" for one. Those not
-        named come last, in alphabetical order.
+        begin with it and a colon or hyphen: "nmea" for every sentence, "nmea:INGGA" for one.
+        Those not named come last, in alphabetical order.
     max_age_s : float
         Seconds from a swath to the nearest position or heading; beyond it there is no fix.
     max_gap_s : float
@@ -101,10 +103,14 @@ class NavigationOptions:
 
 
 class _Found(NamedTuple):
-    """The values of one channel at an instant, and whose they are."""
+    """The values of one channel at an instant, and whose they are.
+
+    `lag_s` is the instant minus the time of the row; when interpolated, the distance to the
+    nearer row and `is_held` is false.
+    """
 
     row: tuple[float, ...]
-    age_s: float
+    lag_s: float
     sensor: str
     is_held: bool
 
@@ -145,24 +151,26 @@ class NavigationTrack:
     def covers(self, time_utc: datetime) -> bool:
         """Return whether samples still to come can no longer change what `fix` answers.
 
-        True once position and heading are known on both sides and no better instrument is
-        still to be heard, or once others are `wait_s` past the instant: then `fix` may answer
-        with `NavigationError`, and will go on doing so. See the module for what is assumed.
+        True once the instruments of position and heading have spoken past the instant and no
+        better one is still to be heard, or once others are `wait_s` past it. Where `fix` then
+        answers with `NavigationError`, it will go on doing so. See the module for what is
+        assumed.
         """
         instant = time_utc.timestamp()
         if self._newest_s >= instant + self._options.wait_s:
             return True
         needed = all(self._is_settled(name, instant) for name in ("position", "heading"))
         return needed and all(
-            self._is_settled(name, instant, needed=False) for name in ("motion", "speed")
+            self._is_settled(name, instant, needed=False) for name in ("motion", "speed", "course")
         )
 
     def fix(self, time_utc: datetime) -> NavigationFix:
         """Return the ship at `time_utc`.
 
         Interpolated between samples at most `max_gap_s` apart; else, at the end of what is
-        known, the nearest sample within `max_age_s`, its position sigma widened by the way
-        that the ship may have gone since.
+        known, from the nearest sample within `max_age_s`: the position carried along by course
+        and speed where they are known, and the sigmas widened by half the way and by half a
+        degree of heading per second.
 
         Raises
         ------
@@ -171,12 +179,12 @@ class NavigationTrack:
         """
         instant = time_utc.timestamp()
         speed = self._find("speed", instant)
-        speed_m_s = None if speed is None else speed.row[0]
         position = self._require("position", instant)
+        course = self._find("course", instant) if position.is_held else None
         heading_deg, sigma_deg, source, heading_sensor = self._heading(instant)
         motion = self._find("motion", instant)
         roll, pitch, heave = (None, None, None) if motion is None else map(_known, motion.row)
-        latitude, longitude, _ = position.row
+        latitude, longitude = _carried(position, course)
         return NavigationFix(
             time_utc=time_utc,
             latitude=latitude,
@@ -186,11 +194,11 @@ class NavigationTrack:
             roll_deg=roll,
             pitch_deg=pitch,
             heave_m=heave,
-            speed_m_s=speed_m_s,
-            position_sigma_m=self._position_sigma_m(position, speed_m_s),
+            speed_m_s=None if speed is None else speed.row[0],
+            position_sigma_m=self._position_sigma_m(position, course),
             heading_sigma_deg=sigma_deg,
             source="+".join(dict.fromkeys((position.sensor, heading_sensor))),
-            age_s=position.age_s,
+            age_s=abs(position.lag_s),
         )
 
     def forget_before(self, time_utc: datetime) -> None:
@@ -232,7 +240,7 @@ class NavigationTrack:
         names = self._options.sensors
         matches = (
             place for place, name in enumerate(names)
-            if sensor == name or sensor.startswith(name + ":")
+            if sensor == name or sensor.startswith((f"{name}:", f"{name}-"))
         )
         return next(matches, len(names)), sensor
 
@@ -243,8 +251,13 @@ class NavigationTrack:
             if series.last_s < instant:
                 return False
             if series.between(instant, self._options.max_gap_s):
-                return heard_later or series.sensor == self._options.sensors[0]
-        return heard_later and not needed
+                return heard_later or self._is_top(series.sensor)
+        # Everyone has spoken past the instant and nobody before it: that will not change.
+        return heard_later and (not needed or bool(self._channels[channel]))
+
+    def _is_top(self, sensor: str) -> bool:
+        """Whether no instrument could rank higher."""
+        return (sensor,) == self._options.sensors[:1]
 
     def _find(self, channel: str, instant: float) -> _Found | None:
         """Return the first in rank that brackets the instant, else the first that is near."""
@@ -271,8 +284,8 @@ class NavigationTrack:
         ]
         if not heard:
             return "none heard"
-        age_s, sensor = min(heard)
-        return f"nearest is {age_s:.1f} s away ({sensor})"
+        lag_s, sensor = min(heard, key=lambda each: (abs(each[0]), each[1]))
+        return f"nearest is {abs(lag_s):.1f} s {'before' if lag_s > 0 else 'after'} ({sensor})"
 
     def _heading(
         self, instant: float
@@ -280,7 +293,9 @@ class NavigationTrack:
         options = self._options
         heading = self._find("heading", instant)
         if heading is not None:
-            return heading.row[0], options.heading_sigma_deg, "heading", heading.sensor
+            turn_deg = _ASSUMED_TURN_DEG_S * heading.lag_s if heading.is_held else 0.0
+            sigma_deg = math.hypot(options.heading_sigma_deg, turn_deg)
+            return heading.row[0], sigma_deg, "heading", heading.sensor
         course = self._find("course", instant)
         if course is not None and course.row[1] >= options.min_course_speed_m_s:
             return course.row[0], options.course_sigma_deg, "course", course.sensor
@@ -289,13 +304,24 @@ class NavigationTrack:
             reason += f"; at {course.row[1]:.2f} m/s the course over ground is no heading"
         raise NavigationError(f"no heading within {options.max_age_s} s: {reason}")
 
-    def _position_sigma_m(self, position: _Found, speed_m_s: float | None) -> float:
+    def _position_sigma_m(self, position: _Found, course: _Found | None) -> float:
         said = position.row[2]
         sigma_m = self._options.position_sigma_m if math.isnan(said) else said
         if not position.is_held:
             return sigma_m
-        speed_m_s = _ASSUMED_SPEED_M_S if speed_m_s is None else speed_m_s
-        return math.hypot(sigma_m, position.age_s * speed_m_s)
+        speed_m_s = _ASSUMED_SPEED_M_S if course is None else course.row[1] / 2.0
+        return math.hypot(sigma_m, position.lag_s * speed_m_s)
+
+
+def _carried(position: _Found, course: _Found | None) -> tuple[float, float]:
+    """Return latitude and longitude, a held position carried along by course and speed."""
+    latitude, longitude, _ = position.row
+    if course is None:
+        return latitude, longitude
+    course_rad, way_m = math.radians(course.row[0]), course.row[1] * position.lag_s
+    return offset_position(
+        latitude, longitude, way_m * math.sin(course_rad), way_m * math.cos(course_rad)
+    )
 
 
 def _known(value: float) -> float | None:

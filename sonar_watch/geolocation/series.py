@@ -55,7 +55,8 @@ class Series:
         columns : sequence of ndarray, shape (n,)
             NaN where a value is unknown.
         """
-        if time_s.size and time_s[0] > self.last_s and bool(np.all(np.diff(time_s) > 0)):
+        in_order = time_s.size > 1 and time_s[0] > self.last_s and (np.diff(time_s) > 0).all()
+        if in_order:
             self._time_s.frombytes(np.ascontiguousarray(time_s, np.float64).tobytes())
             for mine, new in zip(self._columns, columns, strict=True):
                 mine.frombytes(np.ascontiguousarray(new, np.float64).tobytes())
@@ -95,14 +96,14 @@ class Series:
         return row, min(instant - start, end - instant)
 
     def nearest(self, instant: float, max_age_s: float) -> tuple[_Row, float] | None:
-        """Return the values of the row nearest to `instant` and its distance, or None."""
+        """Return the values of the row nearest to `instant` and how far it is past it, or None."""
         after = bisect_right(self._time_s, instant)
         near = [at for at in (after - 1, after) if 0 <= at < len(self._time_s)]
         if not near:
             return None
         best = min(near, key=lambda at: abs(self._time_s[at] - instant))
-        age_s = abs(self._time_s[best] - instant)
-        return (self._row(best), age_s) if age_s <= max_age_s else None
+        lag_s = instant - self._time_s[best]
+        return (self._row(best), lag_s) if abs(lag_s) <= max_age_s else None
 
     def forget_before(self, instant: float) -> None:
         """Drop rows before `instant`, or leave them a while where few would go."""
