@@ -68,6 +68,38 @@ class FootEstimate:
             systematic=total(self.systematic, scaled(systematic, confidence)),
         )
 
+    def merged(self, other: FootEstimate, offset: Offset) -> FootEstimate:
+        """Return the estimate of the feet of both.
+
+        Parameters
+        ----------
+        other : FootEstimate
+        offset : tuple of float
+            From the anchor of this plane to that of `other`, metres east and north.
+        """
+        east, north = offset
+        first = shifted(other.first, (other.weight * east, other.weight * north))
+        crossed = (
+            2.0 * east * other.first[0],
+            east * other.first[1] + north * other.first[0],
+            2.0 * north * other.first[1],
+        )
+        square = scaled((east * east, east * north, north * north), other.weight)
+        return replace(
+            self,
+            count=self.count + other.count,
+            information=total(self.information, other.information),
+            information2=total(self.information2, other.information2),
+            moment=shifted(
+                self.moment, shifted(other.moment, product(other.information, offset))
+            ),
+            weight=self.weight + other.weight,
+            weight2=self.weight2 + other.weight2,
+            first=shifted(self.first, first),
+            second=total(self.second, other.second, crossed, square),
+            systematic=total(self.systematic, other.systematic),
+        )
+
     def mean_m(self) -> Offset:
         """Return the best foot, metres east and north of the anchor."""
         return product(inverse(self.information), self.moment)

@@ -76,7 +76,7 @@ def same_plume(a: Foot, b: Foot, options: TrackerOptions) -> bool:
     apart = foot_offset_m(b, a.position)
     gap = max(a.across_m[0], b.across_m[0]) - min(a.across_m[1], b.across_m[1])
     near = _smallest2(_metric(a, options), apart, ((0.0, 0.0),), options)
-    return gap <= options.spread_m or near is not None
+    return gap <= options.strand_gap_m or near is not None
 
 
 def _join_group(foot: Foot, matches: Matches, options: TrackerOptions) -> None:

@@ -34,6 +34,8 @@ class TrackerOptions:
         do not chain one plume to the next.
     spread_m : float
         Metres by which sightings of one plume lie apart beyond their errors: the plume is wide.
+    strand_gap_m : float
+        Boxes of one swath are strands of one plume when no wider gap lies between them.
     along_gate_m : float
         Half the length of a plume along track in metres: a swath this near could have shown it.
     end_after_m : float
@@ -71,7 +73,8 @@ class TrackerOptions:
     gate_m: float = 60.0
     reach_m: float = 100.0
     spread_m: float = 10.0
-    along_gate_m: float = 40.0
+    strand_gap_m: float = 30.0
+    along_gate_m: float = 50.0
     end_after_m: float = 250.0
     gone_after_m: float = 150.0
     end_after_s: float = 3600.0
@@ -90,7 +93,7 @@ class TrackerOptions:
     def _check_ranges(self) -> None:
         for name in _POSITIVE:
             _expect(0 < getattr(self, name) < math.inf, f"{name}: expected more than 0", self, name)
-        for name in ("spread_m", "update_interval_s", "lean_slope"):
+        for name in ("spread_m", "strand_gap_m", "update_interval_s", "lean_slope"):
             _expect(0 <= getattr(self, name) < math.inf, f"{name}: expected 0 or more", self, name)
         fraction = self.systematic_fraction
         _expect(0 <= fraction <= 0.9, "systematic_fraction: expected 0 to 0.9", self,

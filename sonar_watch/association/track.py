@@ -224,13 +224,33 @@ class Track:
         """Count a vetoed detection beside this plume."""
         self.vetoed[reason] = self.vetoed.get(reason, 0) + 1
 
-    def adopt_points(self, other: Track) -> None:
-        """Let sightings near those of `other` join this plume."""
+    def absorb(self, other: Track) -> None:
+        """Take over what is known of `other`, which turned out to be this plume.
+
+        Swaths that showed both count once at most, so the larger numbers stand.
+        """
+        self.first_seen_utc = min(self.first_seen_utc, other.first_seen_utc)
+        self.last_seen_utc = max(self.last_seen_utc, other.last_seen_utc)
+        self.seen, self.possible = max(self.seen, other.seen), max(self.possible, other.possible)
+        self.dirty = True
+        for reason, number in other.vetoed.items():
+            self.vetoed[reason] = self.vetoed.get(reason, 0) + number
+        if other.peak_confidence > self.peak_confidence:
+            self.peak_confidence = other.peak_confidence
+            self.best_frame_id, self.best_source = other.best_frame_id, other.best_source
+        self._absorb_feet(other)
+
+    def _absorb_feet(self, other: Track) -> None:
         if self.foot is None or other.foot is None:
             return
         offset = east_north_m(*self.foot.anchor, *other.foot.anchor)
+        self._move(self.foot.merged(other.foot, offset))
         for point in other.points:
             self._mark_point(shifted(point, offset))
+
+    def _move(self, foot: FootEstimate) -> None:
+        self.foot, self.mean = foot, foot.mean_m()
+        self.here = position_at(*foot.anchor, self.mean)
 
     def _count(self, shown: int, options: TrackerOptions) -> None:
         self.possible += 1
@@ -252,11 +272,11 @@ class Track:
         if self.foot is None:
             return
         at = sighting.offset_m(self.foot.anchor)
-        self.foot = self.foot.added(
-            at, sighting.confidence, sighting.mean("random_m2"), sighting.mean("systematic_m2")
+        self._move(
+            self.foot.added(
+                at, sighting.confidence, sighting.mean("random_m2"), sighting.mean("systematic_m2")
+            )
         )
-        self.mean = self.foot.mean_m()
-        self.here = position_at(*self.foot.anchor, self.mean)
         for strand in sighting.feet:
             self._mark_point(foot_offset_m(strand, self.foot.anchor))
         if fix is not None:

@@ -154,32 +154,33 @@ class PlumeTracker:
         ]
 
     def _confirm(self, stream: _Stream) -> list[EventChange]:
-        """Announce the candidates seen often enough, unless they are a strand of an event."""
-        changes, absorbed = [], []
-        for track in stream.tracks:
-            if track.state != "tentative" or not track.confirmed(self.options):
+        """Announce the candidates seen often enough, unless they are part of an event."""
+        changes = []
+        for track in list(stream.tracks):
+            ready = track.state == "tentative" and track.confirmed(self.options)
+            if not ready or all(track is not t for t in stream.tracks):
                 continue
-            whole = self._event_at(track, stream)
-            if whole is None:
-                track.state = "open"
-                changes.append(self._change("new", track, stream))
-            else:
-                whole.adopt_points(track)
-                absorbed.append(track)
-        if absorbed:
-            stream.tracks = [track for track in stream.tracks if track not in absorbed]
+            whole = next((t for t in self._beside(track, stream) if t.state == "open"), None)
+            if whole is not None:
+                self._absorb(whole, track, stream)
+                continue
+            for strand in self._beside(track, stream):
+                self._absorb(track, strand, stream)
+            track.state = "open"
+            changes.append(self._change("new", track, stream))
         return changes
 
-    def _event_at(self, candidate: Track, stream: _Stream) -> Track | None:
-        """Return the open event whose foot the candidate's lies within the gate of."""
-        place = candidate.here
-        for track in stream.tracks:
-            there = track.here
-            if track.state != "open" or place is None or there is None:
-                continue
-            if apart_m(there, place) <= self.options.gate_m:
-                return track
-        return None
+    def _beside(self, candidate: Track, stream: _Stream) -> list[Track]:
+        """Return the other tracks whose foot lies within the gate of the candidate's."""
+        return [
+            track for track in stream.tracks
+            if track is not candidate and track.here is not None and candidate.here is not None
+            and apart_m(track.here, candidate.here) <= self.options.gate_m
+        ]
+
+    def _absorb(self, whole: Track, part: Track, stream: _Stream) -> None:
+        whole.absorb(part)
+        stream.tracks = [track for track in stream.tracks if track is not part]
 
     def _tell_moves(self, stream: _Stream) -> list[EventChange]:
         """Announce again the open events that moved, if the last word is long enough ago."""
