@@ -53,7 +53,7 @@ class Following:
 
     def take_published(self, message: Message) -> list[Message]:
         """Return what `message` makes deliverable: itself, or nothing."""
-        if self.last is None or self._stream_epoch != self.epoch:
+        if self.last is None or self.epoch is None or self._stream_epoch != self.epoch:
             self.behind = True
             return []
         if message.sequence > self.last + 1:

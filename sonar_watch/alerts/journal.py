@@ -19,6 +19,7 @@ from typing import Any
 
 from sonar_watch.alerts.message import alert_topic, encode_alert
 from sonar_watch.alerts.reading import SCHEMA_VERSION, JournalReader, open_connection
+from sonar_watch.alerts.text import printable
 from sonar_watch.errors import JournalError
 from sonar_watch.records import Alert, Quarantined, Tense, identify, iso_utc
 
@@ -123,18 +124,19 @@ class Journal(JournalReader):
                 connection.execute("REPLACE INTO state VALUES (1, ?)", (self._json(dict(state)),))
             for key, value in (checkpoints or {}).items():
                 connection.execute(
-                    "REPLACE INTO checkpoints VALUES (?, ?)", (key, self._json(value))
+                    "REPLACE INTO checkpoints VALUES (?, ?)", (printable(key), self._json(value))
                 )
 
     def quarantine(self, item: Quarantined) -> None:
         """Keep the reason why something could not be used; the same thing counts once."""
         source = item.source
-        place = (source.source, source.file, source.offset, source.ping_counter, source.swath)
+        file, reason = printable(source.file), printable(item.reason)
+        place = (source.source, file, source.offset, source.ping_counter, source.swath)
         with self._transaction("IMMEDIATE", "write") as connection:
             connection.execute(
                 "INSERT OR IGNORE INTO quarantine (item_id, source, file, byte_offset,"
                 " ping_counter, swath, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (identify(*place, item.reason), *place, item.reason),
+                (identify(*place, reason), *place, reason),
             )
 
     def close(self) -> None:

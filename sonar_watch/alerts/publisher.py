@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from sonar_watch.alerts.reading import JournalReader
 from sonar_watch.alerts.serving import PublisherOptions, Serving
-from sonar_watch.alerts.wire import LOSSY_TOPICS, Message, pack_object
+from sonar_watch.alerts.wire import LOSSY_TOPICS, Message, pack_object, unpack_object
 from sonar_watch.errors import ConfigurationError, JournalError
 from sonar_watch.records import Alert
 
@@ -111,8 +111,8 @@ class Publisher:
         WireError
             `status` is not JSON.
         """
-        pack_object(status)
-        self._status = dict(status)
+        # A copy of its own: the thread must not see the caller change it.
+        self._status = unpack_object(pack_object(status))
 
     def close(self) -> None:
         """Send what is committed, stop the thread and close the sockets, within `linger_s`."""

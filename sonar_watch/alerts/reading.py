@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from sonar_watch.alerts.text import printable
 from sonar_watch.errors import JournalError
 
 SCHEMA_VERSION = "1"
@@ -81,7 +82,7 @@ class JournalReader:
 
     def checkpoint(self, key: str) -> Any | None:
         """Return what was last stored under `key`, or None."""
-        text = self._value("SELECT value FROM checkpoints WHERE key = ?", key)
+        text = self._value("SELECT value FROM checkpoints WHERE key = ?", printable(key))
         return None if text is None else json.loads(text)
 
     def alerts_after(self, sequence: int, limit: int) -> list[tuple[int, str, bytes]]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from sonar_watch.alerts.message import canonical_json
+from sonar_watch.alerts.text import canonical_json
 from sonar_watch.errors import ConfigurationError, WireError
 from sonar_watch.records import Tense
 
