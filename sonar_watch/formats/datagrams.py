@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -156,9 +156,13 @@ def unpack(layout: Struct, data: bytes, offset: int, what: str) -> tuple[Any, ..
 
 @contextmanager
 def as_format_error(what: str) -> Iterator[None]:
-    """Turn the refusal of a record into a FormatError: its bytes were the cause."""
+    """Turn the refusal of a record into a FormatError: its bytes were the cause.
+
+    Broken bytes may also be numbers that arithmetic warns of; the records refuse those.
+    """
     try:
-        yield
+        with np.errstate(all="ignore"):
+            yield
     except (GeometryError, NavigationError) as refused:
         raise FormatError(f"{what}: {refused}") from refused
 
@@ -177,6 +181,12 @@ def seconds_of(time_utc: datetime) -> tuple[int, int]:
 def finite(number: float, low: float, high: float) -> bool:
     """Tell whether `number` is a real value within the limits."""
     return math.isfinite(number) and low <= number <= high
+
+
+def on_earth(latitude: float, longitude: float) -> bool:
+    """Tell whether this is a position; exactly 0, 0 is what sensors without one write."""
+    somewhere = latitude != 0 or longitude != 0
+    return somewhere and finite(latitude, -90, 90) and finite(longitude, -180, 180)
 
 
 def number(settings: Mapping[str, str], key: str, default: float = 0.0) -> float:
@@ -233,27 +243,31 @@ def gather(
 
 
 def beam_rows(
-    data: bytes, starts: npt.NDArray[np.int64], counts: npt.NDArray[np.int32]
+    blocks: Iterable[tuple[bytes, npt.NDArray[np.int64]]], counts: npt.NDArray[Any]
 ) -> npt.NDArray[np.int8]:
     """Return the sample runs as rows of one matrix, filled up with the floor.
 
+    Joining slices of bytes is twice as fast here as assigning to rows of an array.
+
     Parameters
     ----------
-    data : bytes
-    starts : ndarray, shape (b,)
-        Byte offsets of the runs.
+    blocks : iterable of (bytes, ndarray)
+        Datagrams of the swath, each with the byte offsets of its runs.
     counts : ndarray, shape (b,)
-        Samples in each.
+        Samples in each run, over all blocks.
 
     Returns
     -------
     ndarray, shape (b, max(counts)), int8, half decibels
     """
-    flat = np.frombuffer(data, np.int8)
-    rows = np.full((counts.size, int(counts.max(initial=0))), FLOOR_HALF_DB, np.int8)
-    for row, start, count in zip(rows, starts.tolist(), counts.tolist(), strict=True):
-        row[:count] = flat[start : start + count]
-    return rows
+    width = int(counts.max(initial=0))
+    floor = bytes([FLOOR_HALF_DB & 0xFF]) * width
+    lengths = iter(counts.tolist())
+    pieces: list[bytes] = []
+    for data, starts in blocks:
+        for start, count in zip(starts.tolist(), lengths, strict=False):
+            pieces += (data[start : start + count], floor[count:])
+    return np.frombuffer(b"".join(pieces), np.int8).reshape(counts.size, width)
 
 
 def sector_rows(
@@ -278,8 +292,7 @@ def runtime_word(
     frequencies_hz: npt.NDArray[np.float32], factor: float, offset_db: float, rate_hz: float
 ) -> str:
     """Return the configuration as one word: frequencies, time-varying gain, sample rate."""
-    known = np.nan_to_num(frequencies_hz, nan=0.0, posinf=0.0, neginf=0.0)
-    sectors = "-".join(f"{frequency / 1e3:.0f}" for frequency in known)
+    sectors = "-".join(f"{frequency / 1e3:.0f}" for frequency in frequencies_hz.tolist())
     return f"f{sectors}khz_x{factor:g}c{offset_db:g}_fs{rate_hz:.0f}"
 
 

@@ -55,7 +55,7 @@ class EmDecoder:
         self._source, self._file = source, file
         self._shared, self._own = context, LineContext()
         self._is_done, self._water_column = is_done, water_column
-        self._swaths: dict[tuple[str, str], dict[int, Datagram]] = {}
+        self._swaths: dict[tuple[object, ...], dict[int, Datagram]] = {}
         self._decoders: dict[str, Callable[[Datagram, Header], list[RawItem]]] = {
             "k": self._water,
             "P": self._position,
@@ -69,11 +69,11 @@ class EmDecoder:
         """Tell from its first bytes whether a datagram has something new to say."""
         header = parse_header(head)
         if header.kind == "k":
-            return self._water_column and not self._is_done(_frame_id(header))
+            return self._water_column and not self._swath_done(header)
         return header.kind in self._decoders
 
     def decode(self, datagram: Datagram) -> list[RawItem]:
-        """Return what this datagram completes.
+        """Return what this datagram, one that `wants` asked for, completes.
 
         Raises
         ------
@@ -87,6 +87,13 @@ class EmDecoder:
         """Return a Quarantined for each swath that waits for datagrams."""
         waiting, self._swaths = self._swaths, {}
         return [self._missing(parts) for parts in waiting.values()]
+
+    def _swath_done(self, header: Header) -> bool:
+        if self._is_done is never:
+            return False
+        return self._is_done(
+            identify(header.sounder, header.counter, 0, iso_utc(header.time_utc))
+        )
 
     def _missing(self, parts: dict[int, Datagram]) -> Quarantined:
         head = parse_header(next(iter(parts.values())).data)
@@ -104,10 +111,8 @@ class EmDecoder:
         )
 
     def _water(self, datagram: Datagram, header: Header) -> list[RawItem]:
-        if not self._water_column or self._is_done(_frame_id(header)):
-            return []
         count, number = part_numbers(datagram.data)
-        key = (_frame_id(header), str(count))
+        key = (header.sounder, header.counter, header.time_utc, count)
         parts = self._swaths.setdefault(key, {})
         parts[number] = datagram
         if len(parts) < count:
@@ -147,7 +152,3 @@ class EmDecoder:
         self._own.profile = decode_u(datagram.data)
         self._shared.offer(self._own)
         return []
-
-
-def _frame_id(header: Header) -> str:
-    return identify(header.sounder, header.counter, 0, iso_utc(header.time_utc))

@@ -16,7 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from sonar_watch.errors import FormatError
-from sonar_watch.formats.datagrams import as_format_error, seconds_of, thin, unpack, utc_from
+from sonar_watch.formats.datagrams import (
+    as_format_error,
+    on_earth,
+    seconds_of,
+    thin,
+    unpack,
+    utc_from,
+)
 from sonar_watch.formats.em_header import BODY, END, Header, frame_datagram
 from sonar_watch.records import FloatArray, NavigationSample
 
@@ -36,17 +43,17 @@ _LARGEST_MS = 60_000
 
 
 def decode_p(data: bytes, header: Header) -> NavigationSample | None:
-    """Return the position, or None of a system that is not the active one.
+    """Return the position, or None without one and of a system that is not the active one.
 
     Raises
     ------
     FormatError
-        The datagram is too short, or the position is not on Earth.
+        The datagram is too short.
     """
     lat, lon, quality, speed, course, heading, system, length = unpack(
         _POSITION, data, BODY, "'P'"
     )
-    if not system & _ACTIVE:
+    if not (system & _ACTIVE and on_earth(lat / 2e7, lon / 1e7)):
         return None
     text = data[BODY + _POSITION.size : BODY + _POSITION.size + length]
     time_utc = _position_time(header.time_utc, text) if system & _OWN_TIME else header.time_utc

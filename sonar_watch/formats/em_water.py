@@ -42,12 +42,12 @@ _COUNT_AT = 4
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One datagram of a swath: the settings that all repeat, and beams of its own."""
+    """One datagram of a swath: the settings that all repeat, and its own beams."""
 
     settings: tuple[int, ...]
     sectors: npt.NDArray[Any]
     beams: npt.NDArray[Any]
-    samples: npt.NDArray[np.int8]
+    starts: npt.NDArray[np.int64]
 
 
 def part_numbers(data: bytes) -> tuple[int, int]:
@@ -99,7 +99,10 @@ def decode_k(
             swath=0,
             sounder=header.sounder,
             beam_angle_deg=(beams["angle"] * -0.01).astype(np.float32),  # bytes: + to port
-            samples_half_db=_stack([part.samples for part in decoded]),
+            samples_half_db=beam_rows(
+                [(data, part.starts) for data, part in zip(parts, decoded, strict=True)],
+                beams["count"],
+            ),
             first_sample=beams["start"].astype(np.int32),
             sample_count=beams["count"].astype(np.int32),
             detected_sample=np.where(
@@ -137,21 +140,7 @@ def _decode_part(data: bytes) -> _Part:
         data, beams_at, beams, _BEAM.itemsize, _COUNT_AT, 1, len(data) - END.size
     )
     heads = gather(data, starts - _BEAM.itemsize, _BEAM, "beams")
-    rows = beam_rows(data, starts, heads["count"].astype(np.int32))
-    return _Part((total, speed, rate, heave, factor, gain), table, heads, rows)
-
-
-def _stack(blocks: list[npt.NDArray[np.int8]]) -> npt.NDArray[np.int8]:
-    """Return the rows of all blocks in one matrix, filled up with the floor."""
-    if len(blocks) == 1:
-        return blocks[0]
-    width = max(block.shape[1] for block in blocks)
-    rows = np.full((sum(map(len, blocks)), width), -128, np.int8)
-    start = 0
-    for block in blocks:
-        rows[start : start + len(block), : block.shape[1]] = block
-        start += len(block)
-    return rows
+    return _Part((total, speed, rate, heave, factor, gain), table, heads, starts)
 
 
 def encode_k(ping: WaterColumnPing, *, heave_m: float = 0.0, largest: int = LARGEST) -> bytes:

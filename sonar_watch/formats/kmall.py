@@ -94,7 +94,7 @@ class KmallDecoder:
         return self._water_column and (in_parts or not self._swath_done(head))
 
     def decode(self, datagram: Datagram) -> list[RawItem]:
-        """Return what this datagram completes.
+        """Return what this datagram, one that `wants` asked for, completes.
 
         Raises
         ------
@@ -105,7 +105,8 @@ class KmallDecoder:
             return []
         whole, lost = self._joiner.add(datagram) if datagram.kind in PARTED else (datagram, [])
         items = self._missing(lost)
-        if whole is not None:
+        joined = whole is not datagram
+        if whole is not None and not (joined and self._swath_done(whole.data)):
             items += self._decoders[whole.kind](whole, parse_header(whole.data))
         return items
 
@@ -123,14 +124,14 @@ class KmallDecoder:
         return SourceRef(source=self._source, file=self._file, offset=offset)
 
     def _swath_done(self, data: bytes) -> bool:
+        if self._is_done is never:
+            return False
         header, common = parse_header(data), parse_common(data, BODY + PARTITION.size)
         return self._is_done(
             identify(header.sounder, common.ping_counter, common.swath, iso_utc(header.time_utc))
         )
 
     def _water(self, datagram: Datagram, header: Header) -> list[RawItem]:
-        if not self._water_column or self._swath_done(datagram.data):
-            return []
         common = parse_common(datagram.data, BODY + PARTITION.size)
         ref = SourceRef(
             source=self._source, file=self._file, offset=datagram.offset,

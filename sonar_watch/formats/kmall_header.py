@@ -58,20 +58,27 @@ def parse_header(data: bytes) -> Header:
     FormatError
         Not a KMALL header, or sizes and times no datagram has.
     """
-    size, kind, version, _, model, seconds, nanoseconds = unpack(HEADER, data, 0, "header")
-    if not _KIND.fullmatch(kind):
-        raise FormatError(f"expected a datagram type such as #MWC, received {kind!r}")
-    if not SMALLEST <= size <= LARGEST:
-        raise FormatError(f"{kind.decode()}: impossible size {size} bytes")
-    if nanoseconds >= 1_000_000_000:
-        raise FormatError(f"{kind.decode()}: impossible nanoseconds {nanoseconds}")
+    fields = unpack(HEADER, data, 0, "header")
+    size, kind = _size_and_kind(*fields)
+    _, _, version, _, model, seconds, nanoseconds = fields
     return Header(
         size=size,
-        kind=kind.decode(),
+        kind=kind,
         version=version,
         sounder=f"em{model}",
         time_utc=utc_from(seconds, nanoseconds // 1000),
     )
+
+
+def _size_and_kind(size: int, kind: bytes, *rest: int) -> tuple[int, str]:
+    """Return both when the fields of a header can be true."""
+    if not _KIND.fullmatch(kind):
+        raise FormatError(f"expected a datagram type such as #MWC, received {kind!r}")
+    if not SMALLEST <= size <= LARGEST:
+        raise FormatError(f"{kind.decode()}: impossible size {size} bytes")
+    if rest[-1] >= 1_000_000_000:
+        raise FormatError(f"{kind.decode()}: impossible nanoseconds {rest[-1]}")
+    return size, kind.decode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,8 +160,8 @@ class KmallFraming:
         FormatError
             None can begin so.
         """
-        header = parse_header(head)
-        return header.kind, header.size
+        size, kind = _size_and_kind(*unpack(HEADER, head, 0, "header"))
+        return kind, size
 
     def check_end(self, tail: bytes, size: int) -> None:
         """Compare the last four bytes of a datagram with its size.

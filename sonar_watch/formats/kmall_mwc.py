@@ -108,7 +108,7 @@ def decode_mwc(
             swath=common.swath,
             sounder=header.sounder,
             beam_angle_deg=-beams["angle"].astype(np.float32),  # Kongsberg counts + to port
-            samples_half_db=beam_rows(data, starts, beams["count"].astype(np.int32)),
+            samples_half_db=beam_rows([(data, starts)], beams["count"]),
             first_sample=beams["start"].astype(np.int32),
             sample_count=beams["count"].astype(np.int32),
             detected_sample=_detected(beams),
@@ -223,7 +223,8 @@ def _encode_receiver(ping: WaterColumnPing, version: int) -> bytes:
     beams["angle"], beams["start"], beams["count"] = (
         -ping.beam_angle_deg, ping.first_sample, counts,
     )
-    beams["detected"], beams["detected_fine"] = np.clip(np.rint(fine), 0, 0xFFFF), fine
+    beams["detected"] = np.clip(np.floor(fine), fine > 0, 0xFFFF)  # 0 would mean none
+    beams["detected_fine"] = fine
     beams["sector"] = ping.sector
     heads = beams.view(np.uint8).reshape(counts.size, _BEAM.itemsize)[:, :stride]
     parts = [head]

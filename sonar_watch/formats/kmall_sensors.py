@@ -18,6 +18,7 @@ from sonar_watch.errors import FormatError
 from sonar_watch.formats.datagrams import (
     as_format_error,
     finite,
+    on_earth,
     seconds_of,
     thin,
     unpack,
@@ -73,7 +74,7 @@ def decode_spo(data: bytes, header: Header) -> NavigationSample | None:
     _, _, quality, latitude, longitude, speed, course, _ = unpack(
         _SPO, data, BODY + size, "#SPO position"
     )
-    if status & _INVALID or not (finite(latitude, -90, 90) and finite(longitude, -180, 180)):
+    if status & _INVALID or not on_earth(latitude, longitude):
         return None
     seconds, microseconds = seconds_of(header.time_utc)
     with as_format_error("#SPO"):
