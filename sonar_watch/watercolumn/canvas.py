@@ -96,8 +96,8 @@ def frame_geometry(
 ) -> FrameGeometry:
     """Return what ties the canvas to metres, with the seabed and the minimum slant range."""
     half = canvas.width_px * canvas.pixel_m / 2
-    found = np.isfinite(fan.bottom)
-    nearest = float(np.min(fan.bottom[found])) * fan.metres_per_sample if found.any() else None
+    across, depth = seabed(ping, fan, profile)
+    slant = np.hypot(across, depth - ping.transducer_depth_m)
     return FrameGeometry(
         left_m=-half,
         right_m=half,
@@ -110,8 +110,8 @@ def frame_geometry(
         lever_starboard_m=ping.lever_starboard_m,
         beam_width_deg=ping.beam_width_deg,
         refraction="straight" if profile is None else "layered",
-        minimum_slant_range_m=nearest,
-        seabed_depth_m=_seabed_columns(*seabed(ping, fan, profile), columns_m(canvas)),
+        minimum_slant_range_m=float(np.min(slant)) if slant.size else None,
+        seabed_depth_m=_seabed_columns(across, depth, columns_m(canvas)),
     )
 
 

@@ -5,9 +5,9 @@ the ray, and the horizontal distance has the closed form used here (Medwin & Cla
 section 3.3, rearranged so that it does not divide by the gradient). Travel time is the
 integral of dz / (c cos(angle)), by Simpson's rule in each layer.
 
-Since p is kept, what lies below the transducer depends on the profile alone; the sound speed
-at the transducer enters only where a beam's angle is turned into p. Look-up tables therefore
-hold for every ping of a profile, whatever the sensor at the transducer read.
+The speed at the transducer is what the sounder's own sensor read, below it the profile's: as
+the sounders do themselves. Since p is kept, a look-up table made for one sensor reading serves
+for others close to it: only a beam's angle has to be turned into the p of its own reading.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ def trace(
         None traces straight lines. Below its last level the speed stays what it is there.
     transducer_depth_m : float
     sound_speed_m_s : float
-        At the transducer.
+        At the transducer, whatever the profile says there.
 
     Returns
     -------
     across_m, depth_m : ndarray, shape (n,), metres
         + starboard of the transducer; + down from the surface. NaN where the ray has turned
-        back up before that time.
+        back up before that time, and where the time is NaN.
 
     >>> trace([0.0, 30.0], [0.1, 0.1], None, transducer_depth_m=5, sound_speed_m_s=1500)[0].round(1)
     array([ 0., 75.])
@@ -59,24 +59,29 @@ def trace(
     if profile is None:
         reach = time * sound_speed_m_s
         return reach * np.sin(angle), transducer_depth_m + reach * np.cos(angle)
-    deepest = transducer_depth_m + sound_speed_m_s * 1.1 * float(np.max(time, initial=0.0))
-    levels = ray_levels(profile, transducer_depth_m, deepest)
+    longest = float(np.max(time, initial=0.0, where=np.isfinite(time)))
+    deepest = transducer_depth_m + sound_speed_m_s * 1.1 * longest
+    levels = ray_levels(profile, transducer_depth_m, deepest, sound_speed_m_s)
     slowness = np.abs(np.sin(angle)) / sound_speed_m_s
     return _end_points(np.sign(angle), slowness, time, *levels)
 
 
 def ray_levels(
-    profile: SoundSpeedProfile, top_m: float, bottom_m: float
+    profile: SoundSpeedProfile, top_m: float, bottom_m: float, sound_speed_m_s: float
 ) -> tuple[FloatArray, FloatArray]:
-    """Return depths from `top_m` to `bottom_m` (metres) and the speeds there (m/s)."""
+    """Return depths from `top_m` to `bottom_m` (metres) and the speeds there (m/s).
+
+    `sound_speed_m_s` is the speed at `top_m`; from the next level down the profile holds.
+    """
     inside = profile.depth_m[(profile.depth_m > top_m) & (profile.depth_m < bottom_m)]
     knots = np.concatenate(([top_m], inside, [max(bottom_m, top_m + 1.0)]))
+    speed = np.interp(knots, profile.depth_m, profile.speed_m_s)
+    speed[0] = sound_speed_m_s
     parts = np.maximum(1, np.ceil(np.diff(knots) / MAX_LAYER_M)).astype(int)
     index = np.repeat(np.arange(parts.size), parts)
     step = np.arange(index.size) - np.repeat(np.cumsum(parts) - parts, parts)
-    depth = knots[index] + np.diff(knots)[index] * step / parts[index]
-    depth = np.append(depth, knots[-1])
-    return depth, np.interp(depth, profile.depth_m, profile.speed_m_s)
+    depth = np.append(knots[index] + np.diff(knots)[index] * step / parts[index], knots[-1])
+    return depth, np.interp(depth, knots, speed)
 
 
 def cross_layers(
@@ -154,8 +159,8 @@ class LaunchMap:
     range_m : ndarray, shape (h, w), float32
         Travel time times `speed_m_s`.
     speed_m_s : float or None
-        Speed the two refer to: the profile's at the transducer. None for straight rays, which
-        are the same at any speed.
+        Speed at the transducer the two refer to. None for straight rays, which are the same
+        at any speed.
     """
 
     angle_deg: Float32Array
@@ -175,6 +180,7 @@ def launch_map(
     below_m: FloatArray,
     profile: SoundSpeedProfile | None,
     transducer_depth_m: float = 0.0,
+    sound_speed_m_s: float = 1500.0,
 ) -> LaunchMap:
     """Return launch angle and range for the grid of columns `across_m` and rows `below_m`.
 
@@ -184,6 +190,8 @@ def launch_map(
     below_m : ndarray, shape (h,), metres below the transducer, increasing, > 0
     profile : SoundSpeedProfile or None
     transducer_depth_m : float
+    sound_speed_m_s : float
+        At the transducer; straight rays do not depend on it.
     """
     if profile is None:
         angle = np.degrees(np.arctan2(across_m[None, :], below_m[:, None]))
@@ -191,18 +199,21 @@ def launch_map(
         return LaunchMap(
             angle_deg=angle.astype(np.float32), range_m=reach.astype(np.float32), speed_m_s=None
         )
-    return _traced_map(across_m, below_m, profile, transducer_depth_m)
+    return _traced_map(across_m, below_m, profile, transducer_depth_m, sound_speed_m_s)
 
 
 def _traced_map(
-    across_m: FloatArray, below_m: FloatArray, profile: SoundSpeedProfile, top_m: float
+    across_m: FloatArray,
+    below_m: FloatArray,
+    profile: SoundSpeedProfile,
+    top_m: float,
+    speed_m_s: float,
 ) -> LaunchMap:
     """Tabulate rays from nadir to nearly horizontal, then interpolate along each row."""
-    speed_m_s = float(np.interp(top_m, profile.depth_m, profile.speed_m_s))
     angles = np.linspace(0.0, STEEPEST_DEG, 4 * 90)
-    depth, speed = ray_levels(profile, top_m, top_m + float(below_m[-1]))
-    depth = np.union1d(depth, top_m + below_m)
-    speed = np.interp(depth, profile.depth_m, profile.speed_m_s)
+    levels = ray_levels(profile, top_m, top_m + float(below_m[-1]), speed_m_s)
+    depth = np.union1d(levels[0], top_m + below_m)
+    speed = np.interp(depth, *levels)
     across, time = cross_layers(np.sin(np.radians(angles)) / speed_m_s, depth, speed)
     rows = np.searchsorted(depth, top_m + below_m)
     angle_deg = np.empty((below_m.size, across_m.size), np.float32)

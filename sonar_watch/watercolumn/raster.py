@@ -130,7 +130,7 @@ class Rasteriser:
         margin = self.options.below_bottom_fraction
         extents = frame_extents(ping, fan, profile, margin=margin)
         canvas = canvas_of(*extents, self.options.max_side_px)
-        rays = self._pixel_rays(canvas, profile, ping.transducer_depth_m)
+        rays = self._pixel_rays(canvas, profile, ping)
         geometry = frame_geometry(ping, fan, canvas, profile)
         image = self._draw(ping, fan, canvas, rays)
         clear_below(image, geometry, 1.0 + margin)
@@ -145,16 +145,21 @@ class Rasteriser:
         )
 
     def _pixel_rays(
-        self, canvas: Canvas, profile: SoundSpeedProfile | None, transducer_depth_m: float
+        self, canvas: Canvas, profile: SoundSpeedProfile | None, ping: WaterColumnPing
     ) -> _PixelRays:
-        """Look up, or trace, the rays of a canvas; heave does not bend them: whole metres."""
-        top_m = float(round(transducer_depth_m))
+        """Look up, or trace, the rays of a canvas.
+
+        Heave and the sound speed sensor change from ping to ping but bend rays by nothing that
+        shows: whole metres and metres per second do.
+        """
+        top_m, speed_m_s = float(round(ping.transducer_depth_m)), float(round(ping.sound_speed_m_s))
         key: Hashable = canvas
         if profile is not None:
-            key = (canvas, top_m, profile.depth_m.tobytes(), profile.speed_m_s.tobytes())
+            levels = (profile.depth_m.tobytes(), profile.speed_m_s.tobytes())
+            key = (canvas, top_m, speed_m_s, *levels)
         with self._lock:
             if key not in self._maps:
-                self._maps[key] = _trace_canvas(canvas, profile, top_m)
+                self._maps[key] = _trace_canvas(canvas, profile, top_m, speed_m_s)
             self._maps.move_to_end(key)
             while len(self._maps) > _KEPT_MAPS:
                 self._maps.popitem(last=False)
@@ -196,9 +201,11 @@ class Rasteriser:
         return encode(levels, base, valid_rows(first, end, rows), self.options.contrast_db)
 
 
-def _trace_canvas(canvas: Canvas, profile: SoundSpeedProfile | None, top_m: float) -> _PixelRays:
+def _trace_canvas(
+    canvas: Canvas, profile: SoundSpeedProfile | None, top_m: float, speed_m_s: float
+) -> _PixelRays:
     below = (np.arange(canvas.height_px, dtype=np.float64) + 0.5) * canvas.pixel_m
-    rays = launch_map(columns_m(canvas), below, profile, top_m)
+    rays = launch_map(columns_m(canvas), below, profile, top_m, speed_m_s)
     index = np.rint((rays.angle_deg + 90.0) / ANGLE_STEP_DEG)
     return _PixelRays(rays=rays, angle_index=np.clip(index, 0, _ANGLES.size - 1).astype(np.intp))
 

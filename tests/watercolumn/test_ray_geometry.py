@@ -38,7 +38,7 @@ def test_constant_speed_profile_equals_straight(angle, time):
 def test_launch_map_inverts_the_trace(angle, time):
     across, depth = trace([angle], [time], OCEAN, **AT)
     below = np.array([depth[0] - AT["transducer_depth_m"]])
-    rays = launch_map(across, below, OCEAN, AT["transducer_depth_m"])
+    rays = launch_map(across, below, OCEAN, AT["transducer_depth_m"], 1534.0)
     speed = AT["sound_speed_m_s"]
     launch = rays.launch_angle_deg(np.array([angle]), speed)[0]
     assert rays.angle_deg[0, 0] == pytest.approx(launch, abs=0.01)
@@ -54,19 +54,23 @@ def test_straight_map_is_an_arctangent():
 
 def test_rays_that_turn_back_reach_nothing():
     faster = SoundSpeedProfile(depth_m=np.array([0.0, 500.0]), speed_m_s=np.array([1450.0, 1560.0]))
-    assert np.isnan(trace([85.0], [1.0], faster, transducer_depth_m=0, sound_speed_m_s=1450)[0][0])
-    rays = launch_map(np.array([10.0, 9000.0]), np.array([400.0]), faster)
+    assert np.isnan(
+        trace([0.0], [np.nan], faster, transducer_depth_m=0, sound_speed_m_s=1450)
+    ).all()
+    assert np.isnan(trace([85.0], [1.0], faster, **at)[0][0])
+    rays = launch_map(np.array([10.0, 9000.0]), np.array([400.0]), faster, 0.0, 1450.0)
     assert rays.angle_deg[0, 0] < 2
     assert rays.angle_deg[0, 1] > 90
 
 
 def test_levels_keep_the_profile_and_divide_thick_layers():
-    depth, speed = ray_levels(OCEAN, 5.0, 2000.0)
+    depth, speed = ray_levels(OCEAN, 5.0, 2000.0, 1530.0)
     assert depth[0] == 5.0
     assert depth[-1] == 2000.0
     assert set(OCEAN.depth_m[1:-1]) <= set(depth)
     assert np.diff(depth).max() <= 100.0 + 1e-9
-    np.testing.assert_allclose(speed, np.interp(depth, OCEAN.depth_m, OCEAN.speed_m_s))
+    np.testing.assert_allclose(speed[1:], np.interp(depth[1:], OCEAN.depth_m, OCEAN.speed_m_s))
+    assert speed[0] == 1530.0
 
 
 @pytest.mark.parametrize(("depth_m", "across_error", "depth_error"), [

@@ -80,12 +80,15 @@ def walk(
     steps: int = 20_000,
 ) -> tuple[float, float]:
     """Follow one ray in small steps of time: slow, plain Snell."""
+    below = profile.depth_m > transducer_depth_m
+    levels = np.append(transducer_depth_m, profile.depth_m[below])
+    speeds = np.append(sound_speed_m_s, profile.speed_m_s[below])
     slowness = np.sin(np.radians(angle_deg)) / sound_speed_m_s
     across, depth, step = 0.0, transducer_depth_m, time_s / steps
     for _ in range(steps):
-        speed = np.interp(depth, profile.depth_m, profile.speed_m_s)
+        speed = np.interp(depth, levels, speeds)
         half_way = depth + speed * np.sqrt(1 - (slowness * speed) ** 2) * step / 2
-        speed = np.interp(half_way, profile.depth_m, profile.speed_m_s)
+        speed = np.interp(half_way, levels, speeds)
         across += slowness * speed * speed * step
         depth += speed * np.sqrt(1 - (slowness * speed) ** 2) * step
     return float(across), float(depth)
