@@ -75,7 +75,7 @@ class NavigationOptions:
         A length of time or a sigma that is not above 0.
     """
 
-    sensors: tuple[str, ...] = ("spo", "skm", "P", "A", "nmea")
+    sensors: tuple[str, ...] = ("spo", "skm", "em", "nmea")
     max_age_s: float = 5.0
     max_gap_s: float = 10.0
     wait_s: float = 60.0
@@ -95,11 +95,12 @@ class NavigationOptions:
         for name in ("settle_s", "min_course_speed_m_s"):
             if not getattr(self, name) >= 0:
                 raise ConfigurationError(f"{name}: expected 0 or more")
-        if self.wait_s < self.settle_s or self.memory_s < self.wait_s + self.max_gap_s:
-            raise ConfigurationError(
-                f"expected settle_s <= wait_s and memory_s of at least wait_s + max_gap_s, "
-                f"received {self.settle_s}, {self.wait_s}, {self.memory_s}"
-            )
+        if self.wait_s < self.settle_s + self.max_age_s:
+            raise ConfigurationError(f"wait_s: expected settle_s + max_age_s or more, "
+                                     f"received {self.wait_s}")
+        if self.memory_s < self.wait_s + self.max_gap_s:
+            raise ConfigurationError(f"memory_s: expected wait_s + max_gap_s or more, "
+                                     f"received {self.memory_s}")
 
 
 class _Found(NamedTuple):
@@ -170,7 +171,7 @@ class NavigationTrack:
         Interpolated between samples at most `max_gap_s` apart; else, at the end of what is
         known, from the nearest sample within `max_age_s`: the position carried along by course
         and speed where they are known, and the sigmas widened by half the way and by half a
-        degree of heading per second.
+        degree of heading per second. Motion and speed are given only when interpolated.
 
         Raises
         ------
@@ -178,12 +179,10 @@ class NavigationTrack:
             No position or no heading near enough; the message says which and how far.
         """
         instant = time_utc.timestamp()
-        speed = self._find("speed", instant)
         position = self._require("position", instant)
         course = self._find("course", instant) if position.is_held else None
         heading_deg, sigma_deg, source, heading_sensor = self._heading(instant)
-        motion = self._find("motion", instant)
-        roll, pitch, heave = (None, None, None) if motion is None else map(_known, motion.row)
+        roll, pitch, heave = map(_known, self._bracketed("motion", instant))
         latitude, longitude = _carried(position, course)
         return NavigationFix(
             time_utc=time_utc,
@@ -194,7 +193,7 @@ class NavigationTrack:
             roll_deg=roll,
             pitch_deg=pitch,
             heave_m=heave,
-            speed_m_s=None if speed is None else speed.row[0],
+            speed_m_s=_known(self._bracketed("speed", instant)[0]),
             position_sigma_m=self._position_sigma_m(position, course),
             heading_sigma_deg=sigma_deg,
             source="+".join(dict.fromkeys((position.sensor, heading_sensor))),
@@ -252,8 +251,12 @@ class NavigationTrack:
                 return False
             if series.between(instant, self._options.max_gap_s):
                 return heard_later or self._is_top(series.sensor)
-        # Everyone has spoken past the instant and nobody before it: that will not change.
-        return heard_later and (not needed or bool(self._channels[channel]))
+        if not needed:
+            return heard_later
+        # Everyone has spoken past the instant, nobody on both sides of it: the nearest will do,
+        # and that may be one that follows, of an instrument not heard before.
+        reach_s = self._options.max_age_s + self._options.settle_s
+        return bool(self._channels[channel]) and self._newest_s >= instant + reach_s
 
     def _is_top(self, sensor: str) -> bool:
         """Whether no instrument could rank higher."""
@@ -268,6 +271,13 @@ class NavigationTrack:
             if found := series.nearest(instant, self._options.max_age_s):
                 return _Found(*found, series.sensor, True)
         return None
+
+    def _bracketed(self, channel: str, instant: float) -> tuple[float, ...]:
+        """Return what is known on both sides of the instant, NaN where nothing is."""
+        found = self._find(channel, instant)
+        if found is None or found.is_held:
+            return (math.nan,) * len(CIRCULAR[channel])
+        return found.row
 
     def _require(self, channel: str, instant: float) -> _Found:
         found = self._find(channel, instant)
