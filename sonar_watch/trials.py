@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pyproj import Geod
 
+from sonar_watch.alerts.message import decode_alert
 from sonar_watch.errors import FormatError
+from sonar_watch.records import Alert, PlumeEvent
 
 _GEOD = Geod(ellps="WGS84")
+CHI_SQUARE_95 = 5.991
 MATCH_RADIUS_M = 120.0
 """An event this far from a true foot is about that plume; the demo's plumes are 250 m apart."""
 
@@ -88,67 +91,54 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 
 def score_events(
     truth: Mapping[str, Any],
-    features: Sequence[Mapping[str, Any]],
+    events: Iterable[PlumeEvent],
     latencies_s: Mapping[str, float] | None = None,
 ) -> TrialScore:
-    """Return the scores of events (the last alert of each) beside the truth.
+    """Return the scores of events (each in its last state) beside the truth.
 
     Parameters
     ----------
     truth : mapping
         As `read_truth` gives it.
-    features : sequence of GeoJSON features
+    events : iterable of PlumeEvent
     latencies_s : mapping of event id to seconds, optional
     """
-    scored = tuple(
-        _score_event(truth["plumes"], feature, latencies_s or {}) for feature in features
-    )
+    known = latencies_s or {}
+    scored = tuple(_score_event(truth["plumes"], event, known) for event in events)
     found = {event.plume for event in scored}
     missed = tuple(plume["name"] for plume in truth["plumes"] if plume["name"] not in found)
     return TrialScore(events=scored, missed=missed)
 
 
 def _score_event(
-    plumes: Sequence[Mapping[str, Any]],
-    feature: Mapping[str, Any],
-    latencies_s: Mapping[str, float],
+    plumes: Sequence[Mapping[str, Any]], event: PlumeEvent, latencies_s: Mapping[str, float]
 ) -> EventScore:
-    properties = feature["properties"]
-    event_id = properties["event_id"]
-    position = _position(feature)
-    nearest, offset = _nearest(plumes, position)
+    nearest, offset = _nearest(plumes, event)
+    known = event.latitude is not None and event.longitude is not None
     return EventScore(
         plume=nearest["name"] if nearest else None,
         true_position=(nearest["latitude"], nearest["longitude"]) if nearest else None,
-        position=position,
+        position=(event.latitude, event.longitude) if known else None,  # type: ignore[arg-type]
         error_m=math.hypot(*offset) if nearest else None,
-        inside_ellipse=_inside(offset, properties.get("covariance_m2")) if nearest else None,
-        swaths=properties["swath_count"],
-        latency_s=latencies_s.get(event_id),
-        event_id=event_id,
-        site_id=properties["site_id"],
+        inside_ellipse=_inside(offset, event.covariance_m2) if nearest else None,
+        swaths=event.swath_count,
+        latency_s=latencies_s.get(event.event_id),
+        event_id=event.event_id,
+        site_id=event.site_id,
     )
 
 
-def _position(feature: Mapping[str, Any]) -> tuple[float, float] | None:
-    geometry = feature.get("geometry")
-    if geometry is None:
-        return None
-    longitude, latitude = geometry["coordinates"][:2]
-    return latitude, longitude
-
-
 def _nearest(
-    plumes: Sequence[Mapping[str, Any]], position: tuple[float, float] | None
+    plumes: Sequence[Mapping[str, Any]], event: PlumeEvent
 ) -> tuple[Mapping[str, Any] | None, tuple[float, float]]:
     """Return the plume within reach and the offset from it, metres east and north."""
     best: tuple[Mapping[str, Any] | None, tuple[float, float]] = (None, (0.0, 0.0))
-    if position is None:
+    if event.latitude is None or event.longitude is None:
         return best
     reach = MATCH_RADIUS_M
     for plume in plumes:
         bearing, _, distance = _GEOD.inv(
-            plume["longitude"], plume["latitude"], position[1], position[0]
+            plume["longitude"], plume["latitude"], event.longitude, event.latitude
         )
         if distance < reach:
             angle, reach = math.radians(bearing), distance
@@ -156,7 +146,9 @@ def _nearest(
     return best
 
 
-def _inside(offset: tuple[float, float], covariance: Sequence[float] | None) -> bool | None:
+def _inside(
+    offset: tuple[float, float], covariance: tuple[float, float, float] | None
+) -> bool | None:
     """Return whether an offset lies in the 95 % ellipse: chi-square of 5.99, two dimensions."""
     if covariance is None:
         return None
@@ -164,4 +156,20 @@ def _inside(offset: tuple[float, float], covariance: Sequence[float] | None) -> 
     east, north = offset
     determinant = ee * nn - en * en
     squared = (nn * east**2 - 2 * en * east * north + ee * north**2) / determinant
-    return squared <= 5.991
+    return squared <= CHI_SQUARE_95
+
+
+def last_states(alerts: Iterable[Alert]) -> list[PlumeEvent]:
+    """Return each event as its last alert tells it, in the order of the first ones."""
+    return list({alert.event.event_id: alert.event for alert in alerts}.values())
+
+
+def read_alerts(path: Path) -> list[Alert]:
+    """Return the alerts of an `alerts.jsonl`.
+
+    Raises
+    ------
+    WireError
+        A line is not an alert.
+    """
+    return [decode_alert(line) for line in path.read_bytes().splitlines() if line]

@@ -344,7 +344,20 @@ def _frame_body(located: GeolocatedFrame) -> dict[str, Any]:
     """Return one line of `detections.jsonl`."""
     return {
         **_frame_head(located),
+        "ship": _ship_body(located.navigation),
+        "coverage_across_m": [round(value, 2) for value in located.coverage_across_m],
         "detections": [_detection_body(detection) for detection in located.detections],
+    }
+
+
+def _ship_body(fix: NavigationFix | None) -> dict[str, Any] | None:
+    if fix is None:
+        return None
+    return {
+        "latitude": round(fix.latitude, 7),
+        "longitude": round(fix.longitude, 7),
+        "heading_deg": round(fix.heading_deg, 2),
+        "heading_source": fix.heading_source,
     }
 
 

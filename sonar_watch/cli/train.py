@@ -1,0 +1,65 @@
+"""sonar-watch train."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from sonar_watch.cli.common import existing
+from sonar_watch.cli.output import print_json, progress
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument("data", type=Path, metavar="DATA", help="dataset.yaml of a training set")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoints")
+    parser.add_argument("--name", default=None, help="export as weights of this name into --models")
+    parser.add_argument("--models", type=Path, default=Path("models"), metavar="DIR")
+    parser.add_argument(
+        "--model", default="yolov8n.yaml", help="architecture (default %(default)s)"
+    )
+    parser.add_argument("--size", type=int, default=640, metavar="PX")
+    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--hours", type=float, default=None, help="stop after so many hours")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda:0")
+    parser.add_argument("--note", default="", help="data and recipe, for the manifest")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train, and export when a name is given."""
+    from sonar_watch.learning.training import TrainingOptions, TrainingProgress, train
+
+    wanted = TrainingOptions(
+        data=existing(options.data),
+        out=options.out,
+        model=options.model,
+        image_size=options.size,
+        epochs=options.epochs,
+        batch=options.batch,
+        seed=options.seed,
+        resume=options.resume,
+        time_limit_h=options.hours,
+        device=options.device,
+    )
+    with progress("batches") as advance:
+
+        def tell(_: TrainingProgress) -> None:
+            advance()
+
+        checkpoint = train(wanted, tell)
+    print_json({"checkpoint": str(checkpoint)})
+    if options.name:
+        _export(checkpoint, options)
+    return 0
+
+
+def _export(checkpoint: Path, options: argparse.Namespace) -> None:
+    from sonar_watch.learning.export import ModelFacts, export_weights
+
+    entry = export_weights(
+        checkpoint, options.name, options.models, ModelFacts(trained_on=options.note)
+    )
+    print_json({"weights": entry.name, "models": str(options.models)})
