@@ -64,6 +64,15 @@ class PlumeTracker:
         """Return the number of plumes announced and not ended."""
         return sum(t.state == "open" for s in self._streams.values() for t in s.tracks)
 
+    def best_frames(self) -> dict[str, str]:
+        """Return the frame that shows each announced plume best: event id to frame id."""
+        return {
+            track.event_id: track.best_frame_id
+            for stream in self._streams.values()
+            for track in stream.tracks
+            if track.state == "open"
+        }
+
     def state(self) -> dict[str, Any]:
         """Return everything remembered as JSON-able values; `restore` goes on exactly from it."""
         return {

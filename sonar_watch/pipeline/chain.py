@@ -26,7 +26,6 @@ from sonar_watch.records import (
     LineEnd,
     NavigationFix,
     NavigationSample,
-    PlumeEvent,
     Provenance,
     Quarantined,
     SourceItem,
@@ -84,7 +83,7 @@ class Tracker(Protocol):
 
     def update(self, frame: GeolocatedFrame) -> list[EventChange]: ...
     def state(self) -> dict[str, Any]: ...
-    def open_events(self) -> Sequence[PlumeEvent]: ...
+    def best_frames(self) -> Mapping[str, str]: ...
 
 
 class Ledger(Protocol):
@@ -314,7 +313,7 @@ class Pipeline:
         if album is None:
             return
         try:
-            album.update([*self._stages.tracker.open_events(), *(alert.event for alert in alerts)])
+            album.update(self._stages.tracker.best_frames())
         except (OSError, SonarWatchError) as error:
             self._stages.monitor.count("evidence_failed")
             log.warning("could not write an evidence picture: %s", error)

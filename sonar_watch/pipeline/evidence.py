@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 
 from sonar_watch.images import write_png
-from sonar_watch.records import GeolocatedDetection, PlumeEvent, WaterColumnFrame
+from sonar_watch.records import GeolocatedDetection, WaterColumnFrame
 from sonar_watch.watercolumn.render import annotate
 
 
@@ -38,20 +38,21 @@ class EvidenceAlbum:
         while len(self._recent) > self._keep:
             self._recent.popitem(last=False)
 
-    def update(self, events: Iterable[PlumeEvent]) -> list[Path]:
-        """Write the pictures of `events` whose best frame is new; return their paths."""
-        return [path for event in events if (path := self._write(event)) is not None]
+    def update(self, best_frames: Mapping[str, str]) -> list[Path]:
+        """Write the pictures of the events (id to frame id) whose best frame is new."""
+        written = [self._write(event, frame) for event, frame in best_frames.items()]
+        return [path for path in written if path is not None]
 
-    def _write(self, event: PlumeEvent) -> Path | None:
-        known = self._recent.get(event.best_frame_id)
-        if known is None or self._written.get(event.event_id) == event.best_frame_id:
+    def _write(self, event_id: str, frame_id: str) -> Path | None:
+        known = self._recent.get(frame_id)
+        if known is None or self._written.get(event_id) == frame_id:
             return None
         frame, detections = known
         shown = [detection for detection in detections if detection.veto is None]
-        path = self._folder / f"{event.event_id}.png"
+        path = self._folder / f"{event_id}.png"
         self._folder.mkdir(parents=True, exist_ok=True)
         write_png(path, annotate(frame, _boxes(frame, shown), [_label(item) for item in shown]))
-        self._written[event.event_id] = event.best_frame_id
+        self._written[event_id] = frame_id
         return path
 
     def forget(self, event_id: str) -> None:
