@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,7 +15,14 @@ from typing import Literal
 from sonar_watch.errors import FormatError
 from sonar_watch.formats import em_header, kmall_header
 from sonar_watch.formats.rawfile import LineContext, RawFile, is_water_column, line_name
-from sonar_watch.records import NavigationSample, Quarantined, SourceItem, SourceRef
+from sonar_watch.records import (
+    NavigationSample,
+    Quarantined,
+    SourceItem,
+    SourceRef,
+    WaterColumnFrame,
+    WaterColumnPing,
+)
 from sonar_watch.sources.scan import changed_s
 from sonar_watch.sources.source import is_swath
 
@@ -132,8 +140,11 @@ class Line:
 class LineReader:
     """Reads a line: navigation first, then the swaths that it covers.
 
-    A swath is handed on when the navigation file has been read `NAVIGATION_LEAD_S` beyond it,
-    or gives nothing more for now.
+    A swath is handed on when the navigation file has been read `NAVIGATION_LEAD_S` beyond it.
+    Several instruments speak of each instant, the better ones (motion) up to a second late; a
+    swath that left with the first of them would get another fix live than in a replay. It also
+    leaves when there is no such file, when more than `SWATHS_HELD` wait (the navigation has
+    stopped), or at the end of the line.
 
     Parameters
     ----------
@@ -143,6 +154,8 @@ class LineReader:
         Frames to skip.
     now_s : float
         Of the clock that `read` is given.
+    live : bool
+        Whether the files may still grow.
     swaths : bool
         False: navigation alone.
     """
@@ -154,22 +167,24 @@ class LineReader:
         is_done: Callable[[str], bool],
         now_s: float,
         *,
+        live: bool,
         swaths: bool = True,
     ) -> None:
         self.line = line
         self._source = source
         self._is_done = is_done
+        self._live = live
         self._with_swaths = swaths
         self._context = LineContext()
         self._files: dict[Role, RawFile] = {}
-        self._swaths: list[SourceItem] = []
-        self._navigation_read_s = float("-inf")
+        self._swaths: deque[WaterColumnPing | WaterColumnFrame] = deque()
+        self._navigation_stalled = False
         self._sizes = line.sizes()
         newest_s = max((changed_s(path) for path in line.files.values()), default=0.0)
         self.changed_s = now_s - max(0.0, time.time() - newest_s)
         self.progressed = False
         self.last_swath_s: float | None = None
-        self.position_s = self.heading_s = self.latest_s = float("-inf")
+        self.latest_s = self.navigation_s = float("-inf")
 
     def read(self, now_s: float, *, beyond_s: float | None = None) -> list[SourceItem]:
         """Return what is new.
@@ -182,11 +197,14 @@ class LineReader:
         """
         items = self._follow_files(now_s)
         self.progressed = bool(items)
-        if not self._swaths:
+        room = SWATHS_HELD if beyond_s is None else 1
+        if len(self._swaths) < room or (beyond_s is None and self._navigation_stalled):
             self._pull("water column", items)
-        exhausted = self._read_navigation(items, beyond_s)
-        if beyond_s is None and self._swaths and (exhausted or self._may_leave()):
-            items += self._hand_on()
+        if beyond_s is None:
+            beyond_s = self._needed_s()
+            self._read_navigation(items, beyond_s)
+            return items + self._hand_on()
+        self._read_navigation(items, beyond_s)
         return items
 
     def finish(self) -> list[SourceItem]:
@@ -194,7 +212,9 @@ class LineReader:
         items: list[SourceItem] = []
         for role in list(self._files):
             self._sort(self._files[role].finish(), role, items)
-        return items + self._hand_on()
+        items += self._swaths
+        self._swaths.clear()
+        return items
 
     def close(self) -> None:
         """Close the files and note what was read."""
@@ -203,33 +223,34 @@ class LineReader:
             file.close()
         self._files.clear()
 
-    @property
-    def has_swaths(self) -> bool:
-        """True while swaths wait to be handed on."""
-        return bool(self._swaths)
-
     def _hand_on(self) -> list[SourceItem]:
-        swaths, self._swaths = self._swaths, []
-        return swaths
-
-    def _may_leave(self) -> bool:
-        return self._navigation_read_s >= self._needed_s() or len(self._swaths) >= SWATHS_HELD
+        """Return the swaths that may leave."""
+        items: list[SourceItem] = []
+        at_once = "navigation" not in self._files or (
+            self._navigation_stalled and not self._live
+        )
+        while self._swaths and (
+            at_once
+            or self._swaths[0].time_utc.timestamp() + NAVIGATION_LEAD_S <= self.navigation_s
+            or (self._navigation_stalled and len(self._swaths) > SWATHS_HELD)
+        ):
+            items.append(self._swaths.popleft())
+        return items
 
     def _needed_s(self) -> float:
-        if not self._swaths or self.last_swath_s is None:
+        if not self._swaths:
             return float("inf")
-        return self.last_swath_s + NAVIGATION_LEAD_S
+        return max(swath.time_utc.timestamp() for swath in self._swaths) + NAVIGATION_LEAD_S
 
-    def _read_navigation(self, items: list[SourceItem], beyond_s: float | None) -> bool:
-        """Read the navigation file as far as needed; return True when it gives no more now."""
+    def _read_navigation(self, items: list[SourceItem], beyond_s: float) -> None:
+        """Read the navigation file as far as needed, or until it gives no more now."""
+        self._navigation_stalled = False
         for _ in range(NAVIGATION_READS):
-            if beyond_s is not None and self._navigation_read_s >= beyond_s:
-                return False
-            if beyond_s is None and self._may_leave():
-                return False
+            if self.navigation_s >= beyond_s or len(self._swaths) > SWATHS_HELD:
+                return
             if not self._pull("navigation", items):
-                return True
-        return False
+                self._navigation_stalled = True
+                return
 
     def _pull(self, role: Role, items: list[SourceItem]) -> bool:
         """Read a piece of one file; return False when nothing came."""
@@ -264,12 +285,8 @@ class LineReader:
     def _note(self, sample: NavigationSample, role: Role) -> None:
         last_s = float(sample.time_s[-1])
         self.latest_s = max(self.latest_s, last_s)
-        if sample.latitude is not None:
-            self.position_s = max(self.position_s, last_s)
-        if sample.heading_deg is not None:
-            self.heading_s = max(self.heading_s, last_s)
         if role == "navigation":
-            self._navigation_read_s = max(self._navigation_read_s, last_s)
+            self.navigation_s = max(self.navigation_s, last_s)
 
     def _follow_files(self, now_s: float) -> list[SourceItem]:
         """Open what is new, drop what is gone, begin again with what has shrunk."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sonar_watch.errors import ConfigurationError
 from sonar_watch.records import LineEnd, SourceItem
-from sonar_watch.sources.line import Line, LineReader
+from sonar_watch.sources.line import NAVIGATION_LEAD_S, Line, LineReader
 from sonar_watch.sources.source import Ledger
 
 _log = logging.getLogger(__name__)
@@ -79,8 +79,8 @@ class LineStream:
 
     1. after everything in its files;
     2. when the next line began within `join_s` of the last swath: after that line's navigation
-       has brought position and heading later than the last swath, or has gone `join_s` beyond
-       it. That navigation is handed on before the `LineEnd`, the next line's swaths after it;
+       has been read `NAVIGATION_LEAD_S` beyond the last swath, or its swaths `join_s` beyond it.
+       That navigation is handed on before the `LineEnd`, the next line's swaths after it;
     3. when the next line began later than that, or none is known: at once; the next line's
        navigation follows the `LineEnd`.
 
@@ -178,7 +178,9 @@ class LineStream:
 
     def _reader_of(self, line: Line, now_s: float, *, swaths: bool = True) -> LineReader:
         line.read_here = True
-        return LineReader(line, self.name, self._ledger.is_done, now_s, swaths=swaths)
+        return LineReader(
+            line, self.name, self._ledger.is_done, now_s, live=self._live, swaths=swaths
+        )
 
     def _read_before(self, now_s: float) -> list[SourceItem]:
         assert self._before is not None
@@ -238,10 +240,10 @@ class LineStream:
 
     def _settled(self, reader: LineReader, following: LineReader, now_s: float) -> bool:
         """Return True when the next line has told what it can about the last swaths."""
-        last_s = reader.last_swath_s or 0.0
-        position_s = max(reader.position_s, following.position_s)
-        heading_s = max(reader.heading_s, following.heading_s)
-        if min(position_s, heading_s) > last_s or following.latest_s > self._join_until_s(reader):
+        needed_s = (reader.last_swath_s or 0.0) + NAVIGATION_LEAD_S
+        if max(reader.navigation_s, following.navigation_s) >= needed_s:
+            return True
+        if following.latest_s > self._join_until_s(reader):
             return True
         if following.progressed:
             return False
