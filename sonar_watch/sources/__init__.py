@@ -1,8 +1,8 @@
 """Where data comes in: folders of pictures, raw sounder files, navigation feeds and logs.
 
     source.py     what a source and a ledger are
-    folder.py     pictures            pictures.py, calibration.py   one picture -> frame
-    raw.py        raw sounder files   stream.py, line.py            lines, and their twins
+    folder.py     pictures            candidates.py: which are ready; pictures.py, calibration.py
+    raw.py        raw sounder files   stream.py: line after line; reader.py, line.py: one line
     udp.py        navigation from a socket        logs.py           navigation from log files
     merge.py      several sources in the order of data time
     replay.py     recorded files through the same doors, at recorded pace or faster

@@ -91,7 +91,7 @@ class Merger:
         *,
         name: str = "merged",
         live: bool = True,
-        patience_s: float = 2.0,
+        patience_s: float = 5.0,
         lead_s: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from sonar_watch.errors import ConfigurationError
 from sonar_watch.records import LineEnd, SourceItem
-from sonar_watch.sources.line import NAVIGATION_LEAD_S, Line, LineReader
+from sonar_watch.sources.line import Line
+from sonar_watch.sources.reader import NAVIGATION_LEAD_S, LineReader
 from sonar_watch.sources.source import Ledger
 
 _log = logging.getLogger(__name__)

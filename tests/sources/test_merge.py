@@ -53,8 +53,8 @@ def test_a_replay_is_in_order_whatever_the_polls_bring(
 
     items = merged(first_sizes, second_sizes)
     assert seconds_of(items) == sorted(first + second)
-    again = merged([1], [3])
-    assert [swath.frame_id for swath in swaths(items)] == [swath.frame_id for swath in swaths(again)]
+    ids = [swath.frame_id for swath in swaths(items)]
+    assert ids == [swath.frame_id for swath in swaths(merged([1], [3]))]
 
 
 def test_a_source_that_has_nothing_yet_makes_the_others_wait() -> None:

@@ -436,7 +436,7 @@ def test_an_unreadable_file_is_told_once(
     def refuse(path: Path, **_: object) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("sonar_watch.sources.line.RawFile", refuse)
+    monkeypatch.setattr("sonar_watch.sources.reader.RawFile", refuse)
     source = watch()
     items = poll_times(source)
     for _ in range(3):
