@@ -189,6 +189,18 @@ def on_earth(latitude: float, longitude: float) -> bool:
     return somewhere and finite(latitude, -90, 90) and finite(longitude, -180, 180)
 
 
+def check_rate(rate_hz: float, what: str) -> None:
+    """Check that a sounder may sample at this rate: the deepest at 200 Hz, harbour at 60 kHz.
+
+    Raises
+    ------
+    FormatError
+        Not between 1 Hz and 1 MHz.
+    """
+    if not finite(rate_hz, 1.0, 1e6):
+        raise FormatError(f"{what}: impossible sample rate {rate_hz} Hz")
+
+
 def number(settings: Mapping[str, str], key: str, default: float = 0.0) -> float:
     """Return the finite number under `key`, or `default`."""
     try:

@@ -114,7 +114,7 @@ class EmDecoder:
         count, number = part_numbers(datagram.data)
         key = (header.sounder, header.counter, header.time_utc, count)
         parts = self._swaths.setdefault(key, {})
-        parts[number] = datagram
+        parts.setdefault(number, datagram)
         if len(parts) < count:
             return self._give_up()
         del self._swaths[key]

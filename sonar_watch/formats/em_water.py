@@ -21,6 +21,7 @@ from sonar_watch.formats.datagrams import (
     LineContext,
     as_format_error,
     beam_rows,
+    check_rate,
     gather,
     run_starts,
     runtime_word,
@@ -89,6 +90,7 @@ def decode_k(
     beams = np.concatenate([part.beams for part in decoded])
     if any(part.settings != first.settings for part in decoded) or beams.size != total:
         raise FormatError(f"'k': expected {total} beams and equal settings, got {beams.size}")
+    check_rate(rate / 100.0, "'k'")
     mounting = context.placed()
     frequency = (first.sectors["frequency"] * 10.0).astype(np.float32)
     word = runtime_word(frequency, factor, gain, rate / 100.0)

@@ -20,6 +20,7 @@ from sonar_watch.formats.datagrams import (
     LineContext,
     as_format_error,
     beam_rows,
+    check_rate,
     gather,
     run_starts,
     runtime_word,
@@ -142,6 +143,7 @@ def _receiver(data: bytes, offset: int) -> _Receiver:
         raise FormatError(
             f"#MWC: impossible {beams} beams of {stride} bytes with phase flag {phase}"
         )
+    check_rate(rate, "#MWC")
     return _Receiver(
         beams, stride, _PHASE_BYTES[phase], factor, gain, rate, speed, offset + size
     )

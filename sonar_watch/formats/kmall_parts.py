@@ -47,7 +47,7 @@ class PartitionJoiner:
             return datagram, []
         key = _identity(datagram)
         parts = self._waiting.setdefault(key, (count, {}))[1]
-        parts[number] = datagram
+        parts.setdefault(number, datagram)  # a part sent twice is the same part
         if len(parts) < count:
             return None, self._give_up()
         del self._waiting[key]

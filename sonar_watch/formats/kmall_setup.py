@@ -17,6 +17,7 @@ from sonar_watch.formats.kmall_header import (
     Common,
     frame_datagram,
     parse_common,
+    sounder_model,
 )
 from sonar_watch.records import SoundSpeedProfile
 
@@ -25,6 +26,24 @@ _SVP = Struct("<HH4sIdd")
 _HEAVE = Struct("<f")
 _LEVEL = np.dtype([("depth", "<f4"), ("speed", "<f4"), ("spare", "<u4"), ("temperature", "<f4"),
                    ("salinity", "<f4")])
+_INSTALLATION = (
+    "OSCV:Empty,EMXV:{model},\nPU_0,\nSN=1,\nIP=127.0.0.1:0xffff0000,\nUDP=1997,\n"
+    "TYPE=CON_TECH_PP_B84_64BIT_CPU,\nVERSIONS:,\nCPU:1.0.0 2026-01-01,\n"
+    "VXW:1.0 Jan 1 2026 ,\nFILTER:1.0.0 260101,\nCBMF:1.00 26.01.1 ,\n"
+    "TX:1.00   Jan 1 2026 ,\nRX:1.0.0 2026-01-01,\nVERSIONS-END,\n"
+    "SERIALno:\nTX:1;{width}deg,\nRX:1,\nSERIALno-END,\n"
+    "DCL:1.0.0 2026-01-01,\nKMALL:Rev I 2021-06-04,\n"
+    "SYSTEM:{model} - Single Tx single Rx,"
+    "TRAI_TX1:N=1;{place};S={width},"
+    "TRAI_RX1:N=1;{place};G=0.00;S={width},"
+    "POSI_1:X=0.000;Y=0.000;Z=0.000;D=0.000;G=WGS84;T=Datagram;C=On;F=GGA;Q=Off;"
+    "I=Net port 1;U=ACTIVE,POSI_2:U=NOT_SET,POSI_3:U=NOT_SET,"
+    "ATTI_1:X=0.000;Y=0.000;Z=0.000;R=0.000;P=0.000;H=0.000;D=0.000;M=Rotation;"
+    "F=KM Binary;I=Net port 2;U=ACTIVE,ATTI_2:U=NOT_SET,"
+    "S=CLK;A=On rising edge;I=Net port 1;Q=OK,DPHI:U=NOT_SET,"
+    "SVPI:F=AML NMEA;I=Integrated probe;U=ACTIVE,EMXI:SWLZ=0.000,\n"
+)
+"""Laid out like those of real ships: other readers are strict about it."""
 _UNIT = re.compile(r"\b((?:TRAI|POSI|ATTI)_\w+|EMXI):([^,]*)")
 
 
@@ -83,18 +102,13 @@ def mounting_of(text: str) -> Mounting:
 
 def encode_iip(time_utc: datetime, mounting: Mounting, *, sounder: str) -> bytes:
     """Return the installation of one transmitter and receiver, water line at the reference."""
-    model = sounder.upper().split("-")[0]
+    model = f"EM{sounder_model(sounder)}"
     place = (
         f"X={mounting.lever_forward_m:.3f};Y={mounting.lever_starboard_m:.3f};"
-        f"Z={mounting.depth_m:.3f};R=0.000;P=0.000;H=0.000;S={mounting.beam_width_deg:.2f}"
+        f"Z={mounting.depth_m:.3f};R=0.000;P=0.000;H=0.000"
     )
-    text = (
-        f"OSCV:Empty,EMXV:{model},\nPU_0,\nKMALL:Rev I 2021-06-04,\nSYSTEM:{model},"
-        f"TRAI_TX1:N=1;{place},TRAI_RX1:N=1;{place},"
-        "POSI_1:X=0.000;Y=0.000;Z=0.000;D=0.000;G=WGS84;T=Datagram;C=On;F=GGA;Q=Off;U=ACTIVE,"
-        "ATTI_1:X=0.000;Y=0.000;Z=0.000;R=0.000;P=0.000;H=0.000;D=0.000;U=ACTIVE,"
-        "EMXI:SWLZ=0.000,\n"
-    )
+    width = f"{mounting.beam_width_deg:.2f}"
+    text = _INSTALLATION.format(model=model, place=place, width=width)
     return encode_text("#IIP", time_utc, text, sounder=sounder)
 
 

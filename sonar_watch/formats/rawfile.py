@@ -182,16 +182,14 @@ class RawFile:
         if self._lost:
             return self._find_again(size)
         if size - self.offset < self._framing.smallest:
-            return self._at_end(size, "bytes that are no datagram")
+            return self._at_end(size)
         try:
             return self._next(size)
         except FormatError as broken:
-            return self._lose(size, str(broken))
+            return None if self._is_unwritten(size) else self._lose(size, str(broken))
 
     def _next(self, size: int) -> list[RawItem] | None:
         head = self._bytes(self.offset, self._framing.head_bytes)
-        if not any(head) and self._unwritten(size):
-            return self._at_end(size, "zeros")
         kind, length = self._framing.measure(head)
         if self.offset + length > size:
             return self._cut(size, kind, length)
@@ -200,8 +198,6 @@ class RawFile:
             self.offset += length
             return []
         data = self._bytes(self.offset, length)
-        if not any(data[-4:]) and self.offset + length == size and not self._final:
-            return None  # the size of the file ran ahead of its bytes
         self._framing.check(data)
         return self._decode(Datagram(kind=kind, data=data, offset=self.offset))
 
@@ -212,16 +208,25 @@ class RawFile:
         except FormatError as broken:
             return [self._quarantined(datagram.offset, str(broken))]
 
-    def _unwritten(self, size: int) -> bool:
-        return not self._bytes(self.offset, min(size - self.offset, _BLOCK)).strip(b"\0")
+    def _is_unwritten(self, size: int) -> bool:
+        """Tell whether zeros reach from within this datagram to the end of a growing file.
 
-    def _at_end(self, size: int, what: str) -> list[RawItem] | None:
+        On some file systems, network shares above all, the size runs ahead of the bytes.
+        """
+        try:
+            _, length = self._framing.measure(self._bytes(self.offset, self._framing.head_bytes))
+        except FormatError:
+            length = self._framing.head_bytes
+        last = min(self.offset + length, size) - 1
+        return not self._final and not self._bytes(last, _BLOCK).strip(b"\0")
+
+    def _at_end(self, size: int) -> list[RawItem] | None:
         """Wait for more, or give up the last bytes of a file that will not grow."""
         left = size - self.offset
         if not self._final or left <= 0:
             return None
         start, self.offset = self.offset, size
-        return [self._quarantined(start, f"the file ends in {left} {what}")]
+        return [self._quarantined(start, f"the file ends in {left} bytes that are no datagram")]
 
     def _cut(self, size: int, kind: str, length: int) -> list[RawItem] | None:
         """Wait for the rest of a datagram, unless another one begins inside it."""
