@@ -37,7 +37,8 @@ class RawOptions:
         Seconds without growth after which a line is over when a newer one has begun.
     silent_limit_s : float
         Seconds without growth after which a line is over though none has followed, or its
-        navigation file has not come.
+        navigation file has not come. Longer than any pause of the writer: a line that goes on
+        after it is read on, but its last swaths before the pause had to do without what follows.
     join_s : float
         Seconds of data time within which the next line's navigation still counts for the last
         swaths of a line.
@@ -47,7 +48,7 @@ class RawOptions:
     Raises
     ------
     ConfigurationError
-        A time is not above 0, or the silent limit is shorter than the others.
+        A time is not above 0.
     """
 
     path: Path
@@ -60,15 +61,9 @@ class RawOptions:
     poll_events: bool = False
 
     def __post_init__(self) -> None:
-        if min(self.rescan_s, self.line_change_s, self.join_s) <= 0:
-            raise ConfigurationError(
-                f"{self.name}: expected rescan_s, line_change_s and join_s above 0 s"
-            )
-        if self.silent_limit_s < max(self.line_change_s, self.join_s):
-            raise ConfigurationError(
-                f"{self.name}: expected silent_limit_s of at least line_change_s and join_s, "
-                f"received {self.silent_limit_s} s"
-            )
+        for key in ("rescan_s", "line_change_s", "silent_limit_s", "join_s"):
+            if not getattr(self, key) > 0:
+                raise ConfigurationError(f"{self.name}: {key}: expected a number above 0 s")
 
 
 class LineStream:

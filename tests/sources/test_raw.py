@@ -446,7 +446,7 @@ def test_an_unreadable_file_is_told_once(
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"rescan_s": 0}, {"join_s": -1}, {"silent_limit_s": 1.0}, {"line_change_s": 0}]
+    "wrong", [{"rescan_s": 0}, {"join_s": -1}, {"silent_limit_s": 0}, {"line_change_s": 0}]
 )
 def test_options_that_cannot_be_are_refused(tmp_path: Path, wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigurationError, match="expected"):
