@@ -282,20 +282,21 @@ class NavigationTrack:
     def _require(self, channel: str, instant: float) -> _Found:
         found = self._find(channel, instant)
         if found is None:
-            raise NavigationError(f"no {channel} within {self._options.max_age_s} s: "
-                                  f"{self._describe_nearest(channel, instant)}")
+            raise NavigationError(f"no {channel} within {self._options.max_age_s} s; "
+                                  f"{self._describe_last(channel, instant)}")
         return found
 
-    def _describe_nearest(self, channel: str, instant: float) -> str:
+    def _describe_last(self, channel: str, instant: float) -> str:
+        """Say who spoke last before the instant; what follows may not all be heard yet."""
         heard = [
-            (found[1], series.sensor)
+            (time_s, series.sensor)
             for series in self._channels[channel]
-            if (found := series.nearest(instant, math.inf))
+            if (time_s := series.last_before(instant)) is not None
         ]
         if not heard:
-            return "none heard"
-        lag_s, sensor = min(heard, key=lambda each: (abs(each[0]), each[1]))
-        return f"nearest is {abs(lag_s):.1f} s {'before' if lag_s > 0 else 'after'} ({sensor})"
+            return "none before it"
+        time_s, sensor = max(heard)
+        return f"the last was {instant - time_s:.1f} s before ({sensor})"
 
     def _heading(
         self, instant: float
@@ -309,10 +310,10 @@ class NavigationTrack:
         course = self._find("course", instant)
         if course is not None and course.row[1] >= options.min_course_speed_m_s:
             return course.row[0], options.course_sigma_deg, "course", course.sensor
-        reason = self._describe_nearest("heading", instant)
+        reason = self._describe_last("heading", instant)
         if course is not None:
             reason += f"; at {course.row[1]:.2f} m/s the course over ground is no heading"
-        raise NavigationError(f"no heading within {options.max_age_s} s: {reason}")
+        raise NavigationError(f"no heading within {options.max_age_s} s; {reason}")
 
     def _position_sigma_m(self, position: _Found, course: _Found | None) -> float:
         said = position.row[2]

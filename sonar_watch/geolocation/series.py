@@ -105,6 +105,11 @@ class Series:
         lag_s = instant - self._time_s[best]
         return (self._row(best), lag_s) if abs(lag_s) <= max_age_s else None
 
+    def last_before(self, instant: float) -> float | None:
+        """Return the time of the last row at or before `instant`, or None."""
+        after = bisect_right(self._time_s, instant)
+        return self._time_s[after - 1] if after else None
+
     def forget_before(self, instant: float) -> None:
         """Drop rows before `instant`, or leave them a while where few would go."""
         old = bisect_left(self._time_s, instant)

@@ -133,17 +133,17 @@ def test_before_the_first_position_it_is_carried_back():
 def test_a_stale_position_is_never_passed_off_as_good():
     headings = a_sample("skm", np.arange(60), heading_deg=1.0)
     track = a_track(POSITIONS, headings)
-    with pytest.raises(NavigationError, match=r"no position within 5.0 s: nearest is 8\.0 s before"):
+    with pytest.raises(NavigationError, match=r"no position within 5\.0 s; .* 8\.0 s before"):
         track.fix(at(10))
 
 
 def test_the_reasons_are_said():
     track = a_track(POSITIONS)
     slow = a_sample("nmea:GPVTG", [0, 1], course_deg=1.0, speed_m_s=0.2)
-    with pytest.raises(NavigationError, match="no position within 5.0 s: none heard"):
+    with pytest.raises(NavigationError, match=r"no position within 5\.0 s; none before it"):
         a_track(HEADINGS).fix(at(1))
     still = a_sample("spo", [0, 1], latitude=1.0, longitude=1.0)
-    with pytest.raises(NavigationError, match="no heading.*none heard; at 0.20 m/s the course"):
+    with pytest.raises(NavigationError, match=r"no heading.*none before it; at 0\.20 m/s"):
         a_track(still, slow).fix(at(0.5))
     assert track.fix(at(1)).heading_source == "course"
     with pytest.raises(NavigationError, match="no position"):
@@ -161,7 +161,7 @@ def test_positions_that_are_none_are_refused():
             a_sample("spo", [0], latitude=[latitude], longitude=[1.0])
     nowhere = a_sample("skm", [0, 1, 2], latitude=0.0, longitude=0.0, heading_deg=5.0)
     track = a_track(nowhere)
-    with pytest.raises(NavigationError, match="no position within 5.0 s: none heard"):
+    with pytest.raises(NavigationError, match=r"no position within 5\.0 s; none before it"):
         track.fix(at(1))
     track.add(POSITIONS)
     assert track.fix(at(1)).heading_deg == 5.0
