@@ -1,7 +1,7 @@
 """The journal: what was found, what was alerted and how far the watch has come, in one file.
 
 SQLite in WAL mode with synchronous=FULL: a commit that returned survives a power cut, one that
-did not return leaves no trace. See docs/decisions/0006-journal-and-wire.md.
+did not return leaves no trace. See docs/decisions/0006-journal-first.md.
 """
 
 from __future__ import annotations
@@ -75,10 +75,9 @@ class Journal(JournalReader):
 
     def __init__(self, path: Path, *, tense: Tense | None = None) -> None:
         self._lock_fd = _lock_writer(path)
+        self._wanted_tense = tense
         try:
             super().__init__(path)
-            self._check_contiguous()
-            self._check_tense(tense)
         except JournalError:
             os.close(self._lock_fd)
             raise
@@ -154,6 +153,11 @@ class Journal(JournalReader):
             connection.close()
             raise
         return connection
+
+    def _check(self) -> None:
+        super()._check()
+        self._check_contiguous()
+        self._check_tense(self._wanted_tense)
 
     def _check_contiguous(self) -> None:
         count = int(self._value("SELECT count(*) FROM alerts"))
@@ -242,13 +246,16 @@ def _lock_writer(path: Path) -> int:
 
 def _prepare(connection: sqlite3.Connection) -> None:
     """Set durability and, in an empty file, make the tables: all of them or none."""
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    if tables and "meta" not in tables:
+        raise sqlite3.DatabaseError("not a database of ours")  # and still as it was
     mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
     if mode != "wal":
         raise sqlite3.OperationalError(f"this disk cannot do WAL ({mode}): use a local one")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+        if not tables:
             _make_tables(connection)
         connection.execute("COMMIT")
     finally:

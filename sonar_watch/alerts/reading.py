@@ -51,7 +51,7 @@ class JournalReader:
         with self._explained("open"):
             self._connection = self._connect()
         try:
-            self._check_schema()
+            self._check()
         except JournalError:
             self._connection.close()
             raise
@@ -155,7 +155,8 @@ class JournalReader:
         uri = f"{self.path.absolute().as_uri()}?mode=ro"
         return open_connection(uri)
 
-    def _check_schema(self) -> None:
+    def _check(self) -> None:
+        """Refuse a journal that this release cannot go on with."""
         version = self._meta("schema")
         if version != SCHEMA_VERSION:
             raise JournalError(

@@ -14,18 +14,16 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-import zmq
-
-from sonar_watch.alerts.asking import connect, prepare_socket, read_status, unpack_answer
+from sonar_watch.alerts.asking import read_status, unpack_answer
 from sonar_watch.alerts.curve import ClientKeys
 from sonar_watch.alerts.following import Following
+from sonar_watch.alerts.link import Link
 from sonar_watch.alerts.message import decode_alert
 from sonar_watch.alerts.wire import (
     ALERT_TOPICS,
     EPOCH_TOPIC,
     STATUS_TOPIC,
     Message,
-    pack_object,
     unpack,
     unpack_object,
 )
@@ -37,14 +35,6 @@ __all__ = ["ReceivedAlert", "Subscriber", "read_status"]
 log = logging.getLogger(__name__)
 
 _LIVE: tuple[Tense, ...] = ("live",)
-_MESSAGES_PER_TURN = 1000
-_HEARTBEAT_MS = 5_000
-_SILENCE_S = 10.0
-_REFUSALS = (
-    zmq.EVENT_HANDSHAKE_FAILED_AUTH
-    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
-    | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,14 +112,7 @@ class Subscriber:
         self._ready: deque[ReceivedAlert] = deque()
         self._retry_s = retry_s
         self._asked, self._ask_at = 0, 0.0
-        self._heard_at = time.monotonic()
-        self._warned = False
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        try:
-            self._sub, self._dealer = self._connect(curve)
-        except ConfigurationError:
-            self._context.destroy(linger=0)
-            raise
+        self._link = Link(publish, request, curve)
 
     @property
     def after(self) -> int | None:
@@ -167,7 +150,7 @@ class Subscriber:
 
     def close(self) -> None:
         """Close the sockets; harmless when closed already."""
-        self._context.destroy(linger=0)
+        self._link.close()
 
     def __enter__(self) -> Self:
         return self
@@ -180,55 +163,26 @@ class Subscriber:
     ) -> None:
         self.close()
 
-    def _connect(self, curve: ClientKeys | None) -> tuple[zmq.Socket[bytes], zmq.Socket[bytes]]:
-        publish, request = self.endpoints
-        sub = prepare_socket(self._context, zmq.SUB, publish, curve)
-        # Before connecting: the greeting on a connection must find its subscription.
-        for topic in (EPOCH_TOPIC, STATUS_TOPIC, *ALERT_TOPICS):
-            sub.subscribe(topic)
-        dealer = prepare_socket(self._context, zmq.DEALER, request, curve)
-        dealer.immediate = True  # Nothing piles up for a watch that is away.
-        for socket in (sub, dealer):
-            socket.heartbeat_ivl = _HEARTBEAT_MS
-            socket.heartbeat_timeout = 3 * _HEARTBEAT_MS
-        self._monitor = dealer.get_monitor_socket(_REFUSALS)
-        connect(sub, publish)
-        connect(dealer, request)
-        return sub, dealer
-
     def _turn(self, wait_s: float) -> None:
         """Ask for what is missing, wait for something to happen, take it in."""
-        want_to_ask = self._following.behind and time.monotonic() >= self._ask_at
-        if want_to_ask and self._ask():
-            want_to_ask = False
-        self._poll(wait_s, want_to_ask)
-        for frames in _drain(self._monitor):
-            self._warn_refused(frames)
-        for frames in _drain(self._dealer):
+        now, to_send = time.monotonic(), False
+        if self._following.behind and now >= self._ask_at:
+            to_send = not self._ask(now)
+        elif self._following.behind:
+            wait_s = min(wait_s, self._ask_at - now)
+        self._link.wait(wait_s, to_send=to_send)
+        for frames in self._link.answers():
             self._take_answer(frames)
-        for frames in _drain(self._sub):
+        for frames in self._link.published():
             self._take_published(frames)
-        self._warn_silence()
 
-    def _poll(self, wait_s: float, want_to_ask: bool) -> None:
-        poller = zmq.Poller()
-        poller.register(self._sub, zmq.POLLIN)
-        poller.register(self._monitor, zmq.POLLIN)
-        poller.register(self._dealer, zmq.POLLIN | (zmq.POLLOUT if want_to_ask else 0))
-        if self._following.behind and not want_to_ask:
-            wait_s = min(wait_s, max(self._ask_at - time.monotonic(), 0))
-        poller.poll(round(wait_s * 1000) + (wait_s > 0))
-
-    def _ask(self) -> bool:
+    def _ask(self, now: float) -> bool:
         """Return whether the question is on its way."""
-        question = self._following.question() | {"id": self._asked + 1}
-        try:
-            self._dealer.send(pack_object(question), zmq.NOBLOCK)
-        except zmq.Again:
-            return False
-        self._asked += 1
-        self._ask_at = time.monotonic() + self._retry_s
-        return True
+        sent = self._link.send(self._following.question() | {"id": self._asked + 1})
+        if sent:
+            self._asked += 1
+            self._ask_at = now + self._retry_s
+        return sent
 
     def _take_answer(self, frames: list[bytes]) -> None:
         try:
@@ -239,10 +193,10 @@ class Subscriber:
             return
         if header.get("id") != self._asked:
             return  # Late: asked again since.
-        self._heard()
+        self._link.heard()
         before = (self._following.epoch, self._following.last)
         self._deliver(self._following.take_answer(epoch, head, messages))
-        if before != (self._following.epoch, self._following.last):
+        if not self._following.behind or before != (self._following.epoch, self._following.last):
             self._ask_at = 0.0  # It brought us on: the next question need not wait.
 
     def _take_published(self, frames: list[bytes]) -> None:
@@ -260,7 +214,7 @@ class Subscriber:
             self._take_status(message)
         else:
             self._deliver(self._following.take_published(message))
-        self._heard()
+        self._link.heard()
 
     def _take_status(self, message: Message) -> None:
         status = unpack_object(message.body)
@@ -291,27 +245,6 @@ class Subscriber:
             body=message.body,
         )
 
-    def _heard(self) -> None:
-        self._heard_at, self._warned = time.monotonic(), False
-
-    def _warn_silence(self) -> None:
-        if not self._warned and time.monotonic() - self._heard_at > _SILENCE_S:
-            log.warning(
-                "nothing heard from %s and %s for %d s: is the watch running?",
-                *self.endpoints,
-                _SILENCE_S,
-            )
-            self._warned = True
-
-    def _warn_refused(self, frames: list[bytes]) -> None:
-        if not self._warned:
-            log.warning(
-                "%s refuses us (event %d): the keys are missing, wrong or not on its list",
-                self.endpoints[1],
-                int.from_bytes(frames[0][:2], "little"),
-            )
-        self._warned = True
-
 
 def _check(after: int | None, tenses: Collection[Tense]) -> None:
     if after is not None and after < 0:
@@ -319,15 +252,6 @@ def _check(after: int | None, tenses: Collection[Tense]) -> None:
     unknown = sorted(set(tenses) - {"live", "replay", "test"})
     if unknown or not tenses:
         raise ConfigurationError(f"tenses: expected live, replay or test, received {unknown}")
-
-
-def _drain(socket: zmq.Socket[bytes]) -> Iterator[list[bytes]]:
-    """Yield what waits in `socket`, within reason."""
-    for _ in range(_MESSAGES_PER_TURN):
-        try:
-            yield socket.recv_multipart(zmq.NOBLOCK)
-        except zmq.Again:
-            return
 
 
 def _position(fields: dict[str, Any]) -> tuple[str, int]:
