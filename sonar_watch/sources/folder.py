@@ -71,12 +71,14 @@ class ImageFolderSource:
         self._ledger = ledger or EmptyLedger()
         self._live = live
         self._clock = clock
+        self._wake = wake or threading.Event()
         self._only = None if only is None else frozenset(only)
         self._scan = FolderScan(
             options.path, recursive=options.recursive, rescan_s=options.rescan_s
         )
         self._watch = FolderWatch(
-            options.path, recursive=options.recursive, polling=options.poll_events, wake=wake
+            options.path, recursive=options.recursive, polling=options.poll_events,
+            wake=self._wake,
         )
         self._candidates = Candidates(options, live=live)
         self._ready: list[tuple[float, str, str, str, Picture]] = []
@@ -111,7 +113,9 @@ class ImageFolderSource:
         items: list[SourceItem] = []
         for decided in self._candidates.examine(now_s):
             items += self._queue(decided)
-        if self._scan.passes and not self._candidates.has_unexamined:
+        if self._candidates.has_unexamined:
+            self._wake.set()  # a backlog is looked through without pause
+        elif self._scan.passes:
             items += self._give()
         return items + self._line_end(items, now_s)
 

@@ -11,6 +11,8 @@ from sonar_watch.sources.source import Source, data_time_s, is_swath
 
 GIVEN_PER_POLL = 64
 BUFFERED_PER_SOURCE = 64
+ROUNDS_WHEN_FINITE = 16
+"""A replay need not sleep while a source is still looking through a folder."""
 
 
 class _Lane:
@@ -113,6 +115,18 @@ class Merger:
 
     def poll(self) -> list[SourceItem]:
         """Return the next items in order, about `GIVEN_PER_POLL` at most, navigation first."""
+        for _ in range(1 if self._live else ROUNDS_WHEN_FINITE):
+            items = self._round()
+            if items:
+                return items
+        return []
+
+    def close(self) -> None:
+        """Close every source."""
+        for lane in self._lanes:
+            lane.source.close()
+
+    def _round(self) -> list[SourceItem]:
         now_s = self._clock()
         items: list[SourceItem] = []
         for lane in self._lanes:
@@ -120,11 +134,6 @@ class Merger:
         while len(items) < GIVEN_PER_POLL and (first := self._next(now_s)) is not None:
             items.append(first.queue.popleft())
         return items
-
-    def close(self) -> None:
-        """Close every source."""
-        for lane in self._lanes:
-            lane.source.close()
 
     def _next(self, now_s: float) -> _Lane | None:
         """Return the lane whose first item is due, None while it could still be another."""

@@ -21,7 +21,7 @@ from sources_builders import (
 
 from sonar_watch.records import LineEnd, NavigationSample, Quarantined, SourceItem, SourceRef
 from sonar_watch.sources.folder import FolderOptions, ImageFolderSource
-from sonar_watch.sources.merge import BUFFERED_PER_SOURCE, Merger
+from sonar_watch.sources.merge import BUFFERED_PER_SOURCE, ROUNDS_WHEN_FINITE, Merger
 from sonar_watch.sources.raw import RawFolderSource, RawOptions
 from sonar_watch.sources.source import data_time_s
 
@@ -58,8 +58,8 @@ def test_a_replay_is_in_order_whatever_the_polls_bring(
 
 
 def test_a_source_that_has_nothing_yet_makes_the_others_wait() -> None:
-    merger = Merger(
-        [GivenSource("a", pings(5)), GivenSource("b", pings(1), [0, 0, 1])], live=False)
+    slow = [0] * (2 * ROUNDS_WHEN_FINITE) + [1]
+    merger = Merger([GivenSource("a", pings(5)), GivenSource("b", pings(1), slow)], live=False)
     assert merger.poll() == []
     assert merger.poll() == []
     assert seconds_of(drain(merger)) == [1, 5]
@@ -104,14 +104,14 @@ def test_a_long_log_is_not_read_far_ahead() -> None:
     log = GivenSource("log", [make_navigation(START_S + second) for second in range(5000)], [50],
                       only_navigation=True)
     merger = Merger([log, GivenSource("raw", pings(1), [0] * 200 + [1])], live=False)
-    poll_times(merger, 150)
+    poll_times(merger, 10)
     assert len(log.items) >= 5000 - BUFFERED_PER_SOURCE - 50
 
 
 def test_a_full_buffer_is_not_filled_further() -> None:
     fast = GivenSource("fast", pings(*range(1000)), [50])
     merger = Merger([fast, GivenSource("slow", pings(0), [0] * 300 + [1])], live=False)
-    poll_times(merger, 100)
+    poll_times(merger, 10)
     assert 1000 - len(fast.items) <= BUFFERED_PER_SOURCE + 50
 
 
