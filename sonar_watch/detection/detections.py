@@ -98,8 +98,9 @@ class Detections:
         return cls.from_rows(result.boxes.data.cpu().numpy(), names)
 
     def select(self, mask: npt.ArrayLike) -> Detections:
-        """Return the rows of a boolean mask, a slice or a list of indices."""
-        return self[np.asarray(mask)]
+        """Return the rows of a boolean mask or a list of indices."""
+        index = np.asarray(mask)
+        return self[index if index.size else index.astype(np.intp)]
 
     def of_class(self, class_name: str) -> Detections:
         """Return the rows of one class; none when the model does not know it."""

@@ -6,7 +6,8 @@ of the image. An image without objects has an empty file.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,9 @@ import yaml
 
 from sonar_watch.detection.detections import Detections
 from sonar_watch.errors import FormatError
+
+SPLITS = ("train", "val", "test")
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 
 
 def write_labels(path: Path, truth: Detections, width_px: int, height_px: int) -> None:
@@ -83,6 +87,21 @@ def _parse_line(line: str, where: str, classes: int) -> list[float]:
     return numbers
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """Images with labels, in splits.
+
+    Parameters
+    ----------
+    class_names : tuple of str
+    images : mapping of str to tuple of Path
+        Image files of each split ("train", "val", "test"), sorted by name.
+    """
+
+    class_names: tuple[str, ...]
+    images: Mapping[str, tuple[Path, ...]]
+
+
 def write_dataset(
     root: Path, class_names: Sequence[str], train: str = "images/train", val: str = "images/val"
 ) -> Path:
@@ -99,6 +118,38 @@ def write_dataset(
     path = root / "dataset.yaml"
     path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
     return path
+
+
+def read_dataset(path: Path) -> Dataset:
+    """Return the classes and image files that a dataset's YAML file names.
+
+    Raises
+    ------
+    FormatError
+        It is missing, is not YAML, or lacks its names or its folders.
+    """
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        names = document["names"]
+        root = path.parent / document.get("path", ".")
+        folders = {
+            split: root / document[split] for split in SPLITS if document.get(split) is not None
+        }
+    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        raise FormatError(f"expected a dataset: {error!r}", file=str(path)) from error
+    if isinstance(names, dict):
+        names = [names[index] for index in sorted(names)]
+    return Dataset(
+        class_names=tuple(str(name) for name in names),
+        images={split: _image_files(folder, path) for split, folder in folders.items()},
+    )
+
+
+def _image_files(folder: Path, dataset: Path) -> tuple[Path, ...]:
+    """Return the images of one folder, sorted by name."""
+    if not folder.is_dir():
+        raise FormatError(f"expected a folder of images, received {folder}", file=str(dataset))
+    return tuple(sorted(one for one in folder.iterdir() if one.suffix.lower() in SUFFIXES))
 
 
 def label_path(image: Path) -> Path:
