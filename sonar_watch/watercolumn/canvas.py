@@ -17,7 +17,7 @@ from sonar_watch.records import (
     SoundSpeedProfile,
     WaterColumnPing,
 )
-from sonar_watch.watercolumn.fan import FEWEST_DETECTIONS, Fan, place, seabed
+from sonar_watch.watercolumn.fan import FEWEST_DETECTIONS, Fan, place
 
 EXTENT_STEP = 1.08
 """Extents grow in these ratios, so that neighbouring pings share look-up tables."""
@@ -68,18 +68,23 @@ def frame_extents(
     GeometryError
         The ping has no extent.
     """
-    across, depth = seabed(ping, fan, profile)
+    across, depth = fan.seabed_across_m, fan.seabed_depth_m
     if across.size < max(FEWEST_DETECTIONS, fan.angle_deg.size // 10):
         across, depth = place(ping, fan.angle_deg, fan.end.astype(float), profile)
     seen = np.isfinite(across) & np.isfinite(depth)
     if not seen.any():
         raise GeometryError(f"ping {ping.ping_counter}: no beam reaches down")
-    side = float(np.percentile(np.abs(across[seen]), 98)) * 1.02
-    below = float(np.percentile(depth[seen] - ping.transducer_depth_m, 98)) * (1.0 + margin)
+    side = _most(np.abs(across[seen])) * 1.02
+    below = _most(depth[seen] - ping.transducer_depth_m) * (1.0 + margin)
     longest = max(side, below)
     if not longest > ping.metres_per_sample:
         raise GeometryError(f"ping {ping.ping_counter}: expected an extent, found {longest} m")
     return rounded_up(max(side, _NARROWEST * below)), rounded_up(max(below, _NARROWEST * side))
+
+
+def _most(values: FloatArray) -> float:
+    """Return the value that 98 % do not exceed."""
+    return float(np.sort(values)[math.ceil(0.98 * (values.size - 1))])
 
 
 def rounded_up(metres: float) -> float:
@@ -96,7 +101,7 @@ def frame_geometry(
 ) -> FrameGeometry:
     """Return what ties the canvas to metres, with the seabed and the minimum slant range."""
     half = canvas.width_px * canvas.pixel_m / 2
-    across, depth = seabed(ping, fan, profile)
+    across, depth = fan.seabed_across_m, fan.seabed_depth_m
     slant = np.hypot(across, depth - ping.transducer_depth_m)
     return FrameGeometry(
         left_m=-half,

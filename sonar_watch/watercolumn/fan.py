@@ -34,7 +34,9 @@ class Fan:
         The same where every beam has one, interpolated between detections and at least as far
         as the detection itself; infinite when the ping has no bottom.
     sector : ndarray, shape (b,)
-    metres_per_sample : float
+    seabed_across_m, seabed_depth_m : ndarray, shape (n,), metres
+        Where `bottom` lies: + starboard of the transducer, + down from the surface; port to
+        starboard, beams without one left out.
     """
 
     angle_deg: FloatArray
@@ -44,11 +46,12 @@ class Fan:
     bottom: FloatArray
     limit: FloatArray
     sector: IntArray
-    metres_per_sample: float
+    seabed_across_m: FloatArray
+    seabed_depth_m: FloatArray
 
 
-def fan_of(ping: WaterColumnPing) -> Fan:
-    """Return the beams of `ping` in order.
+def fan_of(ping: WaterColumnPing, profile: SoundSpeedProfile | None = None) -> Fan:
+    """Return the beams of `ping` in order, with the seabed traced through `profile`.
 
     Raises
     ------
@@ -62,6 +65,7 @@ def fan_of(ping: WaterColumnPing) -> Fan:
     angle = ping.beam_angle_deg[order].astype(float)
     first = ping.first_sample[order]
     bottom, limit = _seabed_samples(angle, ping.detected_sample[order].astype(float))
+    across_m, depth_m = _seabed(ping, angle, bottom, profile)
     return Fan(
         angle_deg=angle,
         samples=_from_zero(ping.samples_half_db, order, first),
@@ -70,7 +74,8 @@ def fan_of(ping: WaterColumnPing) -> Fan:
         bottom=bottom,
         limit=limit,
         sector=ping.sector[order],
-        metres_per_sample=ping.metres_per_sample,
+        seabed_across_m=across_m,
+        seabed_depth_m=depth_m,
     )
 
 
@@ -109,15 +114,15 @@ def running_median(values: FloatArray, width: int) -> FloatArray:
     return np.asarray(np.sort(windows, axis=1)[:, half])
 
 
-def seabed(
-    ping: WaterColumnPing, fan: Fan, profile: SoundSpeedProfile | None
+def _seabed(
+    ping: WaterColumnPing,
+    angle_deg: FloatArray,
+    bottom: FloatArray,
+    profile: SoundSpeedProfile | None,
 ) -> tuple[FloatArray, FloatArray]:
-    """Return across-track (+ starboard) and depth (+ down from the surface) of the bottom.
-
-    Both in metres, shape (n,), one per beam with a detection, port to starboard.
-    """
-    found = np.isfinite(fan.bottom)
-    across, depth = place(ping, fan.angle_deg[found], fan.bottom[found], profile)
+    """Across-track and depth of the bottom samples that can be reached."""
+    found = np.isfinite(bottom)
+    across, depth = place(ping, angle_deg[found], bottom[found], profile)
     reached = np.isfinite(across) & np.isfinite(depth)
     return across[reached], depth[reached]
 

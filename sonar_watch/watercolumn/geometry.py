@@ -22,6 +22,9 @@ from sonar_watch.records import Float32Array, FloatArray, SoundSpeedProfile
 MAX_LAYER_M = 100.0
 """Thicker layers are divided: keeps Simpson's rule below a millimetre."""
 
+FINEST_LAYERS = 100
+"""Levels closer than a hundredth of the depth traced are passed over: casts hold thousands."""
+
 STEEPEST_DEG = 89.5
 
 
@@ -59,8 +62,8 @@ def trace(
     if profile is None:
         reach = time * sound_speed_m_s
         return reach * np.sin(angle), transducer_depth_m + reach * np.cos(angle)
-    longest = float(np.max(time, initial=0.0, where=np.isfinite(time)))
-    deepest = transducer_depth_m + sound_speed_m_s * 1.1 * longest
+    longest = np.max(time * np.cos(angle), initial=0.0, where=np.isfinite(time))
+    deepest = transducer_depth_m + sound_speed_m_s * 1.2 * float(longest)
     levels = ray_levels(profile, transducer_depth_m, deepest, sound_speed_m_s)
     slowness = np.abs(np.sin(angle)) / sound_speed_m_s
     return _end_points(np.sign(angle), slowness, time, *levels)
@@ -73,8 +76,11 @@ def ray_levels(
 
     `sound_speed_m_s` is the speed at `top_m`; from the next level down the profile holds.
     """
+    bottom_m = max(bottom_m, top_m + 1.0)
     inside = profile.depth_m[(profile.depth_m > top_m) & (profile.depth_m < bottom_m)]
-    knots = np.concatenate(([top_m], inside, [max(bottom_m, top_m + 1.0)]))
+    slot = ((inside - top_m) * (FINEST_LAYERS / (bottom_m - top_m))).astype(int)
+    first_in_slot = np.diff(slot, prepend=-1) > 0
+    knots = np.concatenate(([top_m], inside[first_in_slot], [bottom_m]))
     speed = np.interp(knots, profile.depth_m, profile.speed_m_s)
     speed[0] = sound_speed_m_s
     parts = np.maximum(1, np.ceil(np.diff(knots) / MAX_LAYER_M)).astype(int)

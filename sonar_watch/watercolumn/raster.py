@@ -125,8 +125,8 @@ class Rasteriser:
         GeometryError
             No beam has samples, or the ping has no extent.
         """
-        fan = fan_of(ping)
         profile = ping.profile if self.options.refraction else None
+        fan = fan_of(ping, profile)
         margin = self.options.below_bottom_fraction
         extents = frame_extents(ping, fan, profile, margin=margin)
         canvas = canvas_of(*extents, self.options.max_side_px)
@@ -225,7 +225,7 @@ def beam_table(angle_deg: FloatArray, beam_width_deg: float) -> Float32Array:
         -10 where no beam looks: half a spacing outside the fan, or inside a wide gap.
     """
     gaps = np.diff(angle_deg)
-    spacing = float(np.median(gaps)) if gaps.size else beam_width_deg
+    spacing = float(np.sort(gaps)[gaps.size // 2]) if gaps.size else beam_width_deg
     table = np.interp(_ANGLES, angle_deg, np.arange(angle_deg.size))
     reach = max(spacing, ANGLE_STEP_DEG) / 2
     table[(angle_deg[0] - reach > _ANGLES) | (angle_deg[-1] + reach < _ANGLES)] = _NO_BEAM

@@ -52,6 +52,16 @@ def test_straight_map_is_an_arctangent():
     assert rays.speed_m_s is None
 
 
+def test_dense_casts_are_thinned_without_harm():
+    depth = np.arange(0.0, 1000.0, 0.2)
+    speed = np.interp(depth, OCEAN.depth_m, OCEAN.speed_m_s)
+    dense = SoundSpeedProfile(depth_m=depth, speed_m_s=speed)
+    assert ray_levels(dense, 6.0, 800.0, 1534.4)[0].size <= 102
+    np.testing.assert_allclose(
+        trace([60.0], [0.6], dense, **AT), trace([60.0], [0.6], OCEAN, **AT), atol=0.3
+    )
+
+
 def test_rays_that_turn_back_reach_nothing():
     faster = SoundSpeedProfile(depth_m=np.array([0.0, 500.0]), speed_m_s=np.array([1450.0, 1560.0]))
     at = {"transducer_depth_m": 0.0, "sound_speed_m_s": 1450.0}
