@@ -6,13 +6,15 @@ has no meaning in data time.
 
 from __future__ import annotations
 
+import itertools
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 PREFIX = "sonar_watch_"
+_MOST_KINDS = 64
 
 _COUNTERS = {
     "frames": "Swaths taken through the whole chain.",
@@ -22,6 +24,8 @@ _COUNTERS = {
 _GAUGES = {
     "lag_s": "Seconds from the data time of the last frame to now.",
     "backlog": "Frames that wait to be worked on.",
+    "uptime_s": "Seconds since the watch began.",
+    "last_frame_age_s": "Seconds since the last frame was done.",
 }
 
 
@@ -39,7 +43,7 @@ class Monitor:
         self._lock = threading.Lock()
         self._started_s = clock()
         self._counters: dict[str, int] = dict.fromkeys(_COUNTERS, 0)
-        self._gauges: dict[str, float] = dict.fromkeys(_GAUGES, 0.0)
+        self._gauges: dict[str, float] = {"lag_s": 0.0, "backlog": 0.0}
         self._quarantined: dict[str, int] = {}
         self._last_frame_s: float | None = None
 
@@ -49,16 +53,24 @@ class Monitor:
         Raises
         ------
         ValueError
-            `more` is below 0: counters only rise.
+            `more` is below 0 (counters only rise), or the name is no name or that of a gauge.
         """
         if more < 0:
             raise ValueError(f"{name}: expected 0 or more to add to a counter, received {more}")
         with self._lock:
+            _check_name(name, self._gauges, "gauge")
             self._counters[name] = self._counters.get(name, 0) + more
 
     def set(self, name: str, value: float) -> None:
-        """Set a gauge."""
+        """Set a gauge.
+
+        Raises
+        ------
+        ValueError
+            The name is no name or that of a counter.
+        """
         with self._lock:
+            _check_name(name, self._counters, "counter")
             self._gauges[name] = float(value)
 
     def frame_done(self, data_time_s: float, detections: int = 0) -> None:
@@ -73,11 +85,13 @@ class Monitor:
     def quarantine(self, reason: str) -> None:
         """Count something set aside.
 
-        Only the words before the first ":" or number are kept as the reason, so that offsets and
-        names do not make a series each.
+        Counted by `reason_kind`, and beyond 64 kinds as "other": numbers and names in reasons
+        must not make a series each.
         """
         kind = reason_kind(reason)
         with self._lock:
+            if kind not in self._quarantined and len(self._quarantined) >= _MOST_KINDS:
+                kind = "other"
             self._quarantined[kind] = self._quarantined.get(kind, 0) + 1
 
     def snapshot(self) -> dict[str, Any]:
@@ -101,13 +115,13 @@ class Monitor:
         """Return the numbers in the Prometheus text format, version 0.0.4."""
         now = self.snapshot()
         with self._lock:
-            counters = sorted(self._counters)
-        gauges = sorted(set(now) - set(counters) - {"quarantined"})
-        lines = [line for name in counters for line in _series(f"{name}_total", "counter",
-                                                               _COUNTERS.get(name, ""), now[name])]
-        lines += _labelled("quarantined_total", "reason", now["quarantined"])
-        lines += [line for name in gauges if now[name] is not None
-                  for line in _series(name, "gauge", _GAUGES.get(name, ""), now[name])]
+            counters = set(self._counters) & set(now)
+        lines = _labelled("quarantined_total", "reason", now.pop("quarantined"))
+        for name, value in sorted(now.items()):
+            if name in counters:
+                lines += _series(f"{name}_total", "counter", _COUNTERS.get(name, ""), value)
+            elif value is not None:
+                lines += _series(name, "gauge", _GAUGES.get(name, ""), value)
         return "\n".join(lines) + "\n"
 
 
@@ -119,16 +133,16 @@ def reason_kind(reason: str) -> str:
     >>> reason_kind("0007_x.kmall at byte 1200: record ends early")
     'record ends early'
     """
-    after = reason.split(": ", 1)[1] if " at byte " in reason.split(": ", 1)[0] and (
-        ": " in reason
-    ) else reason
-    kind = after.split(":", 1)[0].strip()
-    words = []
-    for word in kind.split():
-        if any(letter.isdigit() for letter in word):
-            break
-        words.append(word)
-    return " ".join(words) or "other"
+    where, _, what = reason.partition(": ")
+    said = what if " at byte " in where else where
+    words = said.partition(":")[0].split()
+    plain = itertools.takewhile(lambda word: not any(map(str.isdigit, word)), words)
+    return " ".join(plain) or "other"
+
+
+def _check_name(name: str, taken: Container[str], kind: str) -> None:
+    if not name.isidentifier() or not name.isascii() or name in taken:
+        raise ValueError(f"expected a name that is not a {kind}'s, received {name!r}")
 
 
 def _series(name: str, kind: str, help_text: str, value: float) -> list[str]:

@@ -108,7 +108,8 @@ def _distance2(
     at = foot_offset_m(foot, track.foot.anchor)
     if distance_m(at, track.mean) > options.reach_m:
         return None
-    return _smallest2(metric, at, (track.mean, *track.points), options)
+    points = [track.mean] if track.passed(options) else [track.mean, *track.points]
+    return _smallest2(metric, at, points, options)
 
 
 def _far(a: Place, b: Place, reach_m: float) -> bool:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from sonar_watch.association.estimate import FootEstimate, MeasureSample
 from sonar_watch.association.options import TrackerOptions
@@ -14,30 +12,22 @@ from sonar_watch.association.plane import (
     Offset,
     distance_m,
     east_north_m,
-    inverse,
     position_at,
-    quadratic,
     shifted,
-    streak,
-    total,
 )
 from sonar_watch.association.sightings import Sighting, foot_offset_m, forward
 from sonar_watch.records import (
     EventState,
     GeolocatedFrame,
     NavigationFix,
-    PlumeEvent,
     SourceRef,
     identify,
-    iso_utc,
-    parse_utc,
 )
 
 _THIN_M = 10.0
 _POINTS = 24
-_STRIDE_M = 10.0
-_TOP_QUANTILE = 0.1
-_CONFIDENCE, _FOOT, _TOP, _WIDTH = range(4)
+STRIDE_M = 10.0
+"""Metres below which a ship is taken to lie still."""
 
 Place = tuple[float, float]
 """(latitude, longitude) in degrees WGS84."""
@@ -45,7 +35,7 @@ Place = tuple[float, float]
 
 @dataclass(slots=True, kw_only=True)
 class Track:
-    """What is remembered of one plume; changed by `see` and `pass_by` alone.
+    """What is remembered of one plume.
 
     Parameters
     ----------
@@ -133,7 +123,7 @@ class Track:
         self.ship = self.ship or here
         self.quiet += 1
         self.left_m = max(self.left_m, apart_m(self.ship, here))
-        self._sail(here, possible, max(_STRIDE_M, 3.0 * fix.position_sigma_m))
+        self._sail(here, possible, max(STRIDE_M, 3.0 * fix.position_sigma_m))
 
     def could_show(self, frame: GeolocatedFrame, options: TrackerOptions) -> bool:
         """Return whether the fan of `frame` passed over this plume."""
@@ -147,6 +137,14 @@ class Track:
         reach = max(options.along_gate_m, 0.5 * self.length_m)
         return abs(along - self.ahead_m) <= reach and port <= across <= starboard
 
+    def passed(self, options: TrackerOptions) -> bool:
+        """Return whether so many possible swaths in a row missed it that its edge was crossed.
+
+        What shows up beyond the edge is the next plume, so its rim draws nothing in any more.
+        """
+        run = max(2, options.of_swaths - options.confirm_swaths)
+        return len(self.window) > run and not any(self.window[-run:])
+
     def ship_distance_m(self, fix: NavigationFix | None) -> float:
         """Return metres from where the ship last saw it to where it is; 0 when not known."""
         return 0.0 if fix is None or self.ship is None else apart_m(self.ship, _place(fix))
@@ -158,67 +156,6 @@ class Track:
     def hopeless(self, options: TrackerOptions) -> bool:
         """Return whether none of the last possible swaths showed it."""
         return len(self.window) >= options.of_swaths and not any(self.window)
-
-    def covariance_m2(self, options: TrackerOptions) -> Covariance | None:
-        """Return the covariance of the best foot.
-
-        While the ship has not passed the plume, how far it goes on ahead is not known.
-        """
-        if self.foot is None:
-            return None
-        known = self.foot.covariance_m2()
-        if self.quiet >= 2 and self.left_m >= _STRIDE_M:
-            return known
-        ahead = max(0.0, options.along_gate_m - 0.5 * self.length_m) / math.sqrt(3.0)
-        return total(known, streak(ahead, self.bow))
-
-    def moved(self) -> bool:
-        """Return whether it lies beyond one sigma of where it was announced, or gained a place."""
-        if self.here is None:
-            return False
-        if self.told_at is None or self.told_m2 is None:
-            return True
-        return quadratic(inverse(self.told_m2), east_north_m(*self.told_at, *self.here)) > 1.0
-
-    def tell(self, now: datetime, options: TrackerOptions) -> PlumeEvent:
-        """Return the event as it is to be announced now, and remember having done so."""
-        event = self.event(options)
-        self.told_utc, self.told_m2 = now, event.covariance_m2
-        self.told_at = self.here
-        self.dirty = False
-        return event
-
-    def event(self, options: TrackerOptions) -> PlumeEvent:
-        """Return the plume as it is known: depths and width are medians over the swaths.
-
-        The top is the 10 % quantile, so that one odd box does not raise it; the height goes
-        from there to the foot.
-        """
-        place = self.here
-        foot, top = self.measures.quantile(_FOOT, 0.5), self.measures.quantile(_TOP, _TOP_QUANTILE)
-        return PlumeEvent(
-            event_id=self.event_id,
-            state=self.state,
-            sounder=self.sounder,
-            first_seen_utc=self.first_seen_utc,
-            last_seen_utc=self.last_seen_utc,
-            latitude=place[0] if place else None,
-            longitude=place[1] if place else None,
-            covariance_m2=self.covariance_m2(options),
-            foot_depth_m=foot,
-            top_depth_m=top,
-            height_m=foot - top,
-            width_m=self.measures.quantile(_WIDTH, 0.5),
-            swath_count=self.seen,
-            swaths_possible=self.possible,
-            peak_confidence=self.peak_confidence,
-            median_confidence=self.measures.quantile(_CONFIDENCE, 0.5),
-            site_id=self.site_id,
-            best_frame_id=self.best_frame_id,
-            best_source=self.best_source,
-            vetoed=tuple(sorted(self.vetoed.items())),
-            position_note=None if place else self.note,
-        )
 
     def turn_down(self, reason: str) -> None:
         """Count a vetoed detection beside this plume."""
@@ -312,40 +249,6 @@ class Track:
         if sailed >= stride_m:
             self.unseen_m += sailed
             self.mark = here
-
-    def state_row(self) -> dict[str, Any]:
-        """Return everything as JSON-able values, exact."""
-        row = {f.name: getattr(self, f.name) for f in fields(self)}
-        for name in _TIMES:
-            row[name] = None if row[name] is None else iso_utc(row[name])
-        row["best_source"] = {
-            f.name: getattr(self.best_source, f.name) for f in fields(self.best_source)
-        }
-        row["foot"] = None if self.foot is None else self.foot.state()
-        row["measures"] = self.measures.state()
-        row["points"], row["window"] = [list(p) for p in self.points], list(self.window)
-        row["vetoed"] = dict(self.vetoed)
-        return row
-
-    @classmethod
-    def restore(cls, row: dict[str, Any]) -> Track:
-        """Return the track `row` describes."""
-        row = dict(row)
-        for name in _TIMES:
-            row[name] = None if row[name] is None else parse_utc(row[name])
-        for name in _PAIRS:
-            row[name] = None if row[name] is None else tuple(row[name])
-        row["best_source"] = SourceRef(**row["best_source"])
-        row["foot"] = None if row["foot"] is None else FootEstimate.restore(row["foot"])
-        row["measures"] = MeasureSample.restore(row["measures"])
-        row["points"], row["window"] = [(e, n) for e, n in row["points"]], list(row["window"])
-        row["vetoed"] = dict(row["vetoed"])
-        return cls(**row)
-
-
-_TIMES = ("first_seen_utc", "last_seen_utc", "told_utc")
-_PAIRS = ("mean", "here", "ship", "mark", "bow", "told_at", "told_m2")
-
 
 def begin_track(frame: GeolocatedFrame, sighting: Sighting, options: TrackerOptions) -> Track:
     """Return a tentative track of a plume seen for the first time."""

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from sonar_watch.association.announcement import announce, covariance_m2, has_moved
 from sonar_watch.association.gating import nearest, share_out
 from sonar_watch.association.options import TrackerOptions
 from sonar_watch.association.sightings import counts, foot_of, measured, sighting_of
 from sonar_watch.association.sites import SiteIndex
 from sonar_watch.association.track import Track, apart_m, begin_track
+from sonar_watch.association.track_state import restore_track, track_state
 from sonar_watch.errors import FormatError
 from sonar_watch.records import AlertKind, EventChange, GeolocatedFrame, iso_utc, parse_utc
 
@@ -80,7 +82,7 @@ class PlumeTracker:
             "streams": {
                 sounder: {
                     "now": iso_utc(stream.now),
-                    "tracks": [track.state_row() for track in stream.tracks],
+                    "tracks": [track_state(track) for track in stream.tracks],
                 }
                 for sounder, stream in self._streams.items()
             },
@@ -104,7 +106,7 @@ class PlumeTracker:
         try:
             tracker = cls(options, SiteIndex.restore(options.site_radius_m, state["sites"]))
             for sounder, stream in state["streams"].items():
-                tracks = [Track.restore(row) for row in stream["tracks"]]
+                tracks = [restore_track(row) for row in stream["tracks"]]
                 tracker._streams[sounder] = _Stream(parse_utc(stream["now"]), tracks)
         except (KeyError, TypeError, ValueError) as error:
             raise FormatError(f"tracker state is not whole: {error!r}") from error
@@ -133,7 +135,7 @@ class PlumeTracker:
 
     def _end(self, track: Track, stream: _Stream) -> EventChange:
         track.state = "ended"
-        place, covariance = track.here, track.covariance_m2(self.options)
+        place, covariance = track.here, covariance_m2(track, self.options)
         if place is not None and covariance is not None:
             self._settle_site(track)
             self.sites.settle(track.site_id, *place, covariance)
@@ -201,17 +203,17 @@ class PlumeTracker:
             if silent_s < self.options.update_interval_s:
                 continue
             track.dirty = False
-            if track.moved():
+            if has_moved(track):
                 changes.append(self._change("update", track, stream))
         return changes
 
     def _change(self, kind: AlertKind, track: Track, stream: _Stream) -> EventChange:
         self._settle_site(track)
-        event = track.tell(stream.now, self.options)
+        event = announce(track, stream.now, self.options)
         return EventChange(kind=kind, time_utc=stream.now, event=event)
 
     def _settle_site(self, track: Track) -> None:
         """Give the track its site as soon as it has a place; it is then kept."""
-        place, covariance = track.here, track.covariance_m2(self.options)
+        place, covariance = track.here, covariance_m2(track, self.options)
         if not track.site_id and place is not None and covariance is not None:
             track.site_id = self.sites.assign(track.event_id, *place, covariance)

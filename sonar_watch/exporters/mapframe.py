@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 _METRES_PER_DEGREE = 111_195.0  # mean sphere: half a percent off the ellipsoid, a line's width
-_GRATICULE_MINUTES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
+_GRATICULE_MINUTES = (
+    0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 900.0, 2700.0,
+)
 _INK = "#33424d"
 
 Point = tuple[float, float]
@@ -39,13 +41,14 @@ class MapPlane:
         )
 
     @property
-    def _east_m(self) -> float:
+    def east_m_per_degree(self) -> float:
+        """Metres of one degree of longitude."""
         return _METRES_PER_DEGREE * max(math.cos(math.radians(self.latitude)), 1e-6)
 
     def point(self, latitude: float, longitude: float) -> Point:
         """Return metres (east, north) of the middle."""
         return (
-            _wrapped(longitude - self.longitude) * self._east_m,
+            _wrapped(longitude - self.longitude) * self.east_m_per_degree,
             (latitude - self.latitude) * _METRES_PER_DEGREE,
         )
 
@@ -53,7 +56,7 @@ class MapPlane:
         """Return (latitude, longitude in -180..180)."""
         return (
             self.latitude + north_m / _METRES_PER_DEGREE,
-            _wrapped(self.longitude + east_m / self._east_m),
+            _wrapped(self.longitude + east_m / self.east_m_per_degree),
         )
 
 
@@ -65,8 +68,8 @@ def draw_frame(axes: Any, plane: MapPlane, points: Sequence[Point], shape: float
     shape : float
         Width over height of the axes.
     """
-    width, height = _set_limits(axes, points, shape)
-    _draw_graticule(axes, plane, max(width, height))
+    width = _set_limits(axes, points, shape)
+    _draw_graticule(axes, plane)
     _draw_scale_bar(axes, width)
     _draw_north(axes)
     for spine in axes.spines.values():
@@ -96,8 +99,8 @@ def degrees_minutes(degrees: float, letters: str, digits: int) -> str:
     return f"{whole}°{rest / unit:0{width}.{digits}f}'{letters[0] if degrees >= 0 else letters[1]}"
 
 
-def _set_limits(axes: Any, points: Sequence[Point], shape: float) -> tuple[float, float]:
-    """Return width and height in metres after fitting all points with a margin."""
+def _set_limits(axes: Any, points: Sequence[Point], shape: float) -> float:
+    """Return the width in metres after fitting all points with a margin."""
     east, north = [p[0] for p in points], [p[1] for p in points]
     width = max(1.12 * (max(east) - min(east)), 200.0)
     height = max(1.12 * (max(north) - min(north)), 200.0)
@@ -106,28 +109,30 @@ def _set_limits(axes: Any, points: Sequence[Point], shape: float) -> tuple[float
     axes.set_xlim(middle[0] - 0.5 * width, middle[0] + 0.5 * width)
     axes.set_ylim(middle[1] - 0.5 * height, middle[1] + 0.5 * height)
     axes.set_aspect("equal")
-    return width, height
+    return width
 
 
-def _draw_graticule(axes: Any, plane: MapPlane, size_m: float) -> None:
-    minutes = size_m / _METRES_PER_DEGREE * 60.0 / 7.0
-    step = next((m for m in _GRATICULE_MINUTES if m >= minutes), _GRATICULE_MINUTES[-1])
-    digits = 0 if step >= 1 else (1 if step >= 0.1 else 2)
-    west, east = axes.get_xlim()
-    south, north = axes.get_ylim()
-    low, high = plane.place(0.0, south)[0], plane.place(0.0, north)[0]
-    latitudes = list(_multiples(low, high, step / 60.0))
-    axes.set_yticks([plane.point(at, plane.longitude)[1] for at in latitudes])
-    axes.set_yticklabels(
-        [degrees_minutes(at, "NS", digits) for at in latitudes], rotation=90, va="center"
-    )
-    left = plane.longitude + west / plane._east_m
-    right = plane.longitude + east / plane._east_m
-    longitudes = list(_multiples(left, right, step / 60.0))
-    axes.set_xticks([(at - plane.longitude) * plane._east_m for at in longitudes])
-    axes.set_xticklabels([degrees_minutes(_wrapped(at), "EW", digits) for at in longitudes])
+def _draw_graticule(axes: Any, plane: MapPlane) -> None:
+    (west, east), (south, north) = axes.get_xlim(), axes.get_ylim()
+    for axis, letters, low, high, middle, metres in (
+        (axes.xaxis, "EW", west, east, plane.longitude, plane.east_m_per_degree),
+        (axes.yaxis, "NS", south, north, plane.latitude, _METRES_PER_DEGREE),
+    ):
+        step, digits = _graticule_step((high - low) / metres * 60.0)
+        lines = list(_multiples(middle + low / metres, middle + high / metres, step / 60.0))
+        axis.set_ticks([(line - middle) * metres for line in lines])
+        axis.set_ticklabels([degrees_minutes(_wrapped(line), letters, digits) for line in lines])
+    for label in axes.get_yticklabels():
+        label.set(rotation=90, va="center")
     axes.grid(color="#9fb0bb", linewidth=0.6, linestyle=(0, (1, 3)), zorder=1.5)
     axes.tick_params(colors=_INK, labelsize=10, length=4)
+
+
+def _graticule_step(span_minutes: float) -> tuple[float, int]:
+    """Return minutes between lines, a handful of them, and the decimals their names need."""
+    enough = (step for step in _GRATICULE_MINUTES if step >= span_minutes / 7.0)
+    step = next(enough, _GRATICULE_MINUTES[-1])
+    return step, 0 if step >= 1 else (1 if step >= 0.1 else 2)
 
 
 def _draw_scale_bar(axes: Any, width_m: float) -> None:
