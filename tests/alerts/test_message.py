@@ -175,3 +175,9 @@ def test_damaged_messages_raise_wire_errors_only(junk: bytes, where: int) -> Non
 def test_topics() -> None:
     assert alert_topic(sample_alert()) == "live.alert.new."
     assert alert_topic(replace(sample_alert(), tense="replay", kind="end")) == "replay.alert.end."
+
+
+def test_the_example_in_the_documentation_is_what_is_published() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "wire.md").read_text()
+    example = text.split("```json\n")[1].split("```")[0]
+    assert json.loads(example) == alert_feature(sample_alert(1))
