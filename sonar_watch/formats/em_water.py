@@ -29,7 +29,7 @@ from sonar_watch.formats.datagrams import (
     unpack,
 )
 from sonar_watch.formats.em_header import BODY, END, frame_datagram, parse_header
-from sonar_watch.records import SourceRef, WaterColumnPing
+from sonar_watch.records import FLOOR_HALF_DB, SourceRef, WaterColumnPing
 
 LARGEST = 64_000
 """Bytes of one datagram when writing."""
@@ -39,6 +39,7 @@ _SECTOR = np.dtype([("tilt", "<i2"), ("frequency", "<u2"), ("number", "u1"), ("s
 _BEAM = np.dtype([("angle", "<i2"), ("start", "<u2"), ("count", "<u2"), ("detected", "<u2"),
                   ("sector", "u1"), ("number", "u1")])
 _COUNT_AT = 4
+_FLOOR = bytes([FLOOR_HALF_DB & 0xFF])
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,8 @@ def encode_k(ping: WaterColumnPing, *, heave_m: float = 0.0, largest: int = LARG
     """Return `ping` as its 'k' datagrams, one behind the other.
 
     Angles are rounded to 0.01 degrees, bottom detections to samples, time to milliseconds.
+    Runs of odd length get one more sample at the floor: sounders write even runs only, and
+    readers rely on it.
 
     Parameters
     ----------
@@ -165,10 +168,11 @@ def encode_k(ping: WaterColumnPing, *, heave_m: float = 0.0, largest: int = LARG
         Numbers the format has no room for.
     """
     room = largest - BODY - END.size - _HEAD.size - 256 * _SECTOR.itemsize
+    counts = ping.sample_count.tolist()
     runs = [
-        head.tobytes() + samples[:count].tobytes()
+        head.tobytes() + samples[:count].tobytes() + _FLOOR[: count % 2]
         for head, samples, count in zip(
-            _encode_beams(ping), ping.samples_half_db, ping.sample_count.tolist(), strict=True
+            _encode_beams(ping), ping.samples_half_db, counts, strict=True
         )
     ]
     groups = _groups(runs, room)
@@ -183,12 +187,13 @@ def encode_k(ping: WaterColumnPing, *, heave_m: float = 0.0, largest: int = LARG
 
 def _encode_beams(ping: WaterColumnPing) -> npt.NDArray[Any]:
     counts = ping.sample_count
-    width = min(ping.samples_half_db.shape[1], 0xFFFF)
+    width = min(ping.samples_half_db.shape[1], 0xFFFE)
     if counts.size > MAX_BEAMS or np.any((counts < 0) | (counts > width)):
         raise FormatError(f"'k': no room for {counts.size} beams of up to {width} samples")
     beams = np.zeros(counts.size, _BEAM)
     beams["angle"] = np.rint(ping.beam_angle_deg * -100.0)
-    beams["start"], beams["count"], beams["sector"] = ping.first_sample, counts, ping.sector
+    beams["start"], beams["sector"] = ping.first_sample, ping.sector
+    beams["count"] = counts + counts % 2
     detected = np.nan_to_num(ping.detected_sample, nan=0.0)
     beams["detected"] = np.clip(np.rint(detected), 0, 0xFFFF)
     beams["number"] = 255

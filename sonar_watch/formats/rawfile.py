@@ -138,7 +138,7 @@ class RawFile:
             is_done=is_done, water_column=water_column,
         )
         self._lost: tuple[int, str] | None = None
-        self._looked_at = 0
+        self._looked_inside = (0, 0)
         self._final = False
         self._file = path.open("rb", buffering=0)
 
@@ -233,9 +233,10 @@ class RawFile:
         reason = f"{kind} says {length} bytes, the file ends after {size - self.offset}"
         if self._final:
             return self._lose(size, reason)
-        if size < self._looked_at:
+        place, enough = self._looked_inside
+        if place == self.offset and size < enough:
             return None
-        self._looked_at = size + (size - self.offset)
+        self._looked_inside = (self.offset, 2 * size - self.offset)  # look again at twice as much
         inside = self._search(self.offset + 1, size, whole=True)
         return None if inside is None else self._lose(size, reason)
 

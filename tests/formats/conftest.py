@@ -146,9 +146,9 @@ def _assert_same_ping(theirs: Any, ours: WaterColumnPing) -> None:
     assert samples.dtype == np.int8
     counts = np.asarray(water.get_number_of_samples_per_beam())
     assert np.array_equal(counts, ours.sample_count)
-    for row, count in enumerate(ours.sample_count):
-        assert np.array_equal(samples[row, :count], ours.samples_half_db[row, :count]), row
-        assert np.all(ours.samples_half_db[row, count:] == -128)
+    for row, (first, count) in enumerate(zip(ours.first_sample, ours.sample_count, strict=True)):
+        run = samples[row, first : first + count]  # theirs begin at range zero
+        assert np.array_equal(run, ours.samples_half_db[row, :count]), row
     assert abs(theirs.get_timestamp() - ours.time_utc.timestamp()) < 2e-6
     angles = np.asarray(water.get_beam_crosstrack_angles())
     assert np.abs(angles + ours.beam_angle_deg).max() < 1e-4  # theirs count + to port

@@ -40,9 +40,17 @@ SOUNDER = "em710-210"
 def make_em_ping(make_ping):
     def make(*args, **options):
         ping = make_ping(*args, sounder=SOUNDER, **options)
-        return replace(ping, detected_sample=np.round(ping.detected_sample))
+        return replace(as_written(ping), detected_sample=np.round(ping.detected_sample))
 
     return make
+
+
+def as_written(ping):
+    """Return a ping with runs of even length, as sounders write them."""
+    counts = ping.sample_count + ping.sample_count % 2
+    samples = np.full((counts.size, int(counts.max(initial=0))), -128, np.int8)
+    samples[:, : ping.samples_half_db.shape[1]] = ping.samples_half_db
+    return replace(ping, sample_count=counts.astype(np.int32), samples_half_db=samples)
 
 
 def decoder(**options):
@@ -96,6 +104,13 @@ def test_any_fan_comes_back(make_em_ping, beams, samples, sectors, largest, seed
     ping = make_em_ping(beams=beams, samples=samples, sectors=sectors, seed=seed)
     (found,) = decode(encode_k(ping, largest=largest))
     assert_equal_pings(found, ping)
+
+
+def test_odd_runs_are_filled_up_with_the_floor(make_ping):
+    ping = make_ping(samples=31, sounder=SOUNDER)
+    assert np.any(ping.sample_count % 2)
+    (found,) = decode(encode_k(ping))
+    assert_equal_pings(found, replace(as_written(ping), detected_sample=found.detected_sample))
 
 
 def test_datagrams_of_swaths_may_be_mixed_and_in_any_order(make_em_ping):
