@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from sonar_watch.records import ByteImage, Float32Array, FloatArray, IntArray
 
-MEDIAN_BEAMS = 96
+MEDIAN_BEAMS = 64
 """Most beams that a row's median is taken over; counted in bytes, so below 256."""
 
 MEDIAN_FEWEST = 12

@@ -22,8 +22,8 @@ from sonar_watch.records import Float32Array, FloatArray, SoundSpeedProfile
 MAX_LAYER_M = 100.0
 """Thicker layers are divided: keeps Simpson's rule below a millimetre."""
 
-FINEST_LAYERS = 100
-"""Levels closer than a hundredth of the depth traced are passed over: casts hold thousands."""
+FINEST_LAYERS = 64
+"""Levels closer than a 64th of the depth traced are passed over: casts hold thousands."""
 
 STEEPEST_DEG = 89.5
 

@@ -48,7 +48,7 @@ def slow_pixel(ping, levels, base, factor, across, below):
 
 
 def test_fast_raster_equals_the_slow_one():
-    ping = make_ping(beams=90, speckle_db=5.0, jitter_deg=0.4, targets=[(30, 300)])
+    ping = make_ping(beams=64, speckle_db=5.0, jitter_deg=0.4, targets=[(30, 300)])
     frame = Rasteriser(RasterOptions(max_side_px=256)).frame(ping)
     geometry = frame.geometry
     factor = round(geometry.pixel_depth_m / METRES_PER_SAMPLE)
