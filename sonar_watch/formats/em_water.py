@@ -16,17 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from sonar_watch.errors import FormatError
-from sonar_watch.formats.datagrams import (
+from sonar_watch.formats.datagrams import LineContext, as_format_error, unpack
+from sonar_watch.formats.datagrams_beams import (
     MAX_BEAMS,
-    LineContext,
-    as_format_error,
     beam_rows,
     check_rate,
     gather,
     run_starts,
     runtime_word,
     sector_rows,
-    unpack,
 )
 from sonar_watch.formats.em_header import BODY, END, frame_datagram, parse_header
 from sonar_watch.records import FLOOR_HALF_DB, SourceRef, WaterColumnPing
@@ -87,12 +85,8 @@ def decode_k(
     header = parse_header(parts[0])
     decoded = [_decode_part(data) for data in parts]
     first = decoded[0]
-    total, speed, rate, heave, factor, gain = first.settings
-    beams = np.concatenate([part.beams for part in decoded])
-    if any(part.settings != first.settings for part in decoded) or beams.size != total:
-        raise FormatError(f"'k': expected {total} beams and equal settings, got {beams.size}")
+    _, speed, rate, heave, factor, gain = first.settings
     check_rate(rate / 100.0, "'k'")
-    mounting = context.placed()
     frequency = (first.sectors["frequency"] * 10.0).astype(np.float32)
     word = runtime_word(frequency, factor, gain, rate / 100.0)
     with as_format_error("'k'"):
@@ -101,31 +95,35 @@ def decode_k(
             ping_counter=header.counter,
             swath=0,
             sounder=header.sounder,
-            beam_angle_deg=(beams["angle"] * -0.01).astype(np.float32),  # bytes: + to port
-            samples_half_db=beam_rows(
-                [(data, part.starts) for data, part in zip(parts, decoded, strict=True)],
-                beams["count"],
-            ),
-            first_sample=beams["start"].astype(np.int32),
-            sample_count=beams["count"].astype(np.int32),
-            detected_sample=np.where(
-                beams["detected"] == 0, np.float32(np.nan), beams["detected"].astype(np.float32)
-            ),
-            sector=sector_rows(beams["sector"], first.sectors["number"], "'k'"),
             sector_frequency_hz=frequency,
             sector_tilt_deg=(first.sectors["tilt"] * 0.01).astype(np.float32),
             sample_rate_hz=rate / 100.0,
             sound_speed_m_s=speed / 10.0,
             tvg_range_factor=float(factor),
             tvg_offset_db=float(gain),
-            transducer_depth_m=mounting.depth_m + heave / 100.0,
-            lever_forward_m=mounting.lever_forward_m,
-            lever_starboard_m=mounting.lever_starboard_m,
-            profile=context.profile,
             runtime=f"{word}_{context.mode}" if context.mode else word,
-            beam_width_deg=mounting.beam_width_deg,
             source=source,
+            **_beam_fields(parts, decoded),
+            **context.ping_fields(heave / 100.0),
         )
+
+
+def _beam_fields(parts: Sequence[bytes], decoded: Sequence[_Part]) -> dict[str, Any]:
+    """Return what the ping has for each beam."""
+    total, *_ = decoded[0].settings
+    beams = np.concatenate([part.beams for part in decoded])
+    if any(part.settings != decoded[0].settings for part in decoded) or beams.size != total:
+        raise FormatError(f"'k': expected {total} beams and equal settings, got {beams.size}")
+    coarse = beams["detected"].astype(np.float32)
+    runs = zip(parts, (part.starts for part in decoded), strict=True)
+    return {
+        "beam_angle_deg": (beams["angle"] * -0.01).astype(np.float32),  # bytes: + to port
+        "samples_half_db": beam_rows(runs, beams["count"]),
+        "first_sample": beams["start"].astype(np.int32),
+        "sample_count": beams["count"].astype(np.int32),
+        "detected_sample": np.where(coarse == 0, np.float32(np.nan), coarse),
+        "sector": sector_rows(beams["sector"], decoded[0].sectors["number"], "'k'"),
+    }
 
 
 def _decode_part(data: bytes) -> _Part:

@@ -15,17 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from sonar_watch.errors import FormatError
-from sonar_watch.formats.datagrams import (
+from sonar_watch.formats.datagrams import LineContext, as_format_error, unpack
+from sonar_watch.formats.datagrams_beams import (
     MAX_BEAMS,
-    LineContext,
-    as_format_error,
     beam_rows,
     check_rate,
     gather,
     run_starts,
     runtime_word,
     sector_rows,
-    unpack,
 )
 from sonar_watch.formats.kmall_header import (
     BODY,
@@ -95,12 +93,6 @@ def decode_mwc(
     size, sectors, sector_size, _, own_heave_m = unpack(_TX, data, tx, "transmit part")
     table = _sector_table(data, tx + size, sectors, sector_size)
     receiver = _receiver(data, tx + size + sectors * sector_size)
-    starts = run_starts(
-        data, receiver.offset, receiver.beams, receiver.stride, _COUNT_AT,
-        1 + receiver.phase_bytes, len(data) - TRAILER.size,
-    )
-    beams = _beam_table(data, starts, receiver.stride)
-    mounting = context.placed()
     frequency = table["frequency"].astype(np.float32)
     with as_format_error("#MWC"):
         return WaterColumnPing(
@@ -108,26 +100,36 @@ def decode_mwc(
             ping_counter=common.ping_counter,
             swath=common.swath,
             sounder=header.sounder,
-            beam_angle_deg=-beams["angle"].astype(np.float32),  # Kongsberg counts + to port
-            samples_half_db=beam_rows([(data, starts)], beams["count"]),
-            first_sample=beams["start"].astype(np.int32),
-            sample_count=beams["count"].astype(np.int32),
-            detected_sample=_detected(beams),
-            sector=sector_rows(beams["sector"], table["number"], "#MWC"),
             sector_frequency_hz=frequency,
             sector_tilt_deg=table["tilt"].astype(np.float32),
             sample_rate_hz=receiver.sample_rate_hz,
             sound_speed_m_s=receiver.sound_speed_m_s,
             tvg_range_factor=float(receiver.tvg_factor),
             tvg_offset_db=float(receiver.tvg_offset_db),
-            transducer_depth_m=mounting.depth_m + (own_heave_m if heave_m is None else heave_m),
-            lever_forward_m=mounting.lever_forward_m,
-            lever_starboard_m=mounting.lever_starboard_m,
-            profile=context.profile,
             runtime=_runtime(receiver, frequency, common.swath),
-            beam_width_deg=mounting.beam_width_deg,
             source=source,
+            **_beam_fields(data, receiver, table["number"]),
+            **context.ping_fields(own_heave_m if heave_m is None else heave_m),
         )
+
+
+def _beam_fields(
+    data: bytes, receiver: _Receiver, sectors: npt.NDArray[Any]
+) -> dict[str, Any]:
+    """Return what the ping has for each beam."""
+    starts = run_starts(
+        data, receiver.offset, receiver.beams, receiver.stride, _COUNT_AT,
+        1 + receiver.phase_bytes, len(data) - TRAILER.size,
+    )
+    beams = _beam_table(data, starts, receiver.stride)
+    return {
+        "beam_angle_deg": -beams["angle"].astype(np.float32),  # Kongsberg counts + to port
+        "samples_half_db": beam_rows([(data, starts)], beams["count"]),
+        "first_sample": beams["start"].astype(np.int32),
+        "sample_count": beams["count"].astype(np.int32),
+        "detected_sample": _detected(beams),
+        "sector": sector_rows(beams["sector"], sectors, "#MWC"),
+    }
 
 
 def _sector_table(data: bytes, offset: int, count: int, stride: int) -> npt.NDArray[Any]:
