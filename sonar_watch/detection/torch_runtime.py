@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import pickle
 from collections.abc import Sequence
 from typing import Any
 
@@ -62,7 +63,7 @@ class TorchRuntime:
         try:
             self._network = _load(torch, content, entry).to(device)
             self.infer([np.zeros((*entry.input_size, entry.channels), np.uint8)])  # warm up
-        except RuntimeError as error:
+        except (RuntimeError, LookupError, AttributeError, pickle.UnpicklingError) as error:
             raise InferenceError(f"{entry.file('torch').path} on {device}: {error}") from error
         if threads is not None:
             torch.set_num_threads(threads)

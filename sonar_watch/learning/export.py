@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import pickle
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -123,7 +124,8 @@ def _clean_checkpoint(checkpoint: Path) -> dict[str, Any]:
         model = content.get("ema") or content["model"]
         arguments = dict(content.get("train_args") or {})
         model.yaml  # noqa: B018  # only networks of ultralytics have one
-    except (OSError, KeyError, AttributeError, RuntimeError) as error:
+    except (OSError, LookupError, AttributeError, RuntimeError, EOFError, TypeError,
+            pickle.UnpicklingError) as error:
         raise WeightsError(f"{checkpoint}: expected a detector's checkpoint: {error}") from error
     model = model.float().eval()
     kept = {key: arguments[key] for key in _KEPT_ARGUMENTS if key in arguments}

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 import math
-import time
-from collections.abc import Callable
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from sonar_watch.detection.offline import import_ultralytics
 from sonar_watch.errors import ConfigurationError
+from sonar_watch.learning.progress import ProgressListener, listeners
 
 logger = logging.getLogger(__name__)
+
+RESUME_NAME = "resume.pt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +29,7 @@ class TrainingOptions:
     out : Path
         Folder for checkpoints; made when missing. Keep it outside the source tree.
     model : str
-        Architecture, such as "yolo26n.yaml" (random start), or a `.pt` file to go on from.
+        Architecture, such as "yolov8n.yaml" (random start), or a `.pt` file to go on from.
     image_size : int
         Side of the square input in pixels, a multiple of 32.
     epochs : int
@@ -36,9 +38,9 @@ class TrainingOptions:
         Images per step of the optimiser.
     seed : int
     resume : bool
-        Go on from `out/weights/last.pt` when there is one, start when there is none.
+        Go on from the last whole epoch in `out` when there is one, start when there is none.
     time_limit_h : float or None
-        Stop after so many hours; the learning rate falls towards that moment.
+        Stop after so many hours of this run; the learning rate falls towards that moment.
     fraction : float
         Share of the training images used, above 0 up to 1.
     workers : int
@@ -47,6 +49,8 @@ class TrainingOptions:
         Threads of torch on the CPU; None leaves its own choice.
     device : str
         "auto" (CUDA where there is one), "cpu" or "cuda:0".
+    precision : {"fp32", "bf16"}
+        Of the arithmetic; "bf16" is for GPUs, on most CPUs it is many times slower.
     cache : {"none", "ram", "disk"}
         Where decoded images are kept between epochs.
     optimizer : {"AdamW", "SGD", "MuSGD", "auto"}
@@ -77,7 +81,7 @@ class TrainingOptions:
 
     data: Path
     out: Path
-    model: str = "yolo26n.yaml"
+    model: str = "yolov8n.yaml"
     image_size: int = 640
     epochs: int = 30
     batch: int = 8
@@ -88,6 +92,7 @@ class TrainingOptions:
     workers: int = 4
     threads: int | None = None
     device: str = "auto"
+    precision: Literal["fp32", "bf16"] = "fp32"
     cache: Literal["none", "ram", "disk"] = "none"
     optimizer: Literal["AdamW", "SGD", "MuSGD", "auto"] = "AdamW"
     learning_rate: float = 0.002
@@ -121,34 +126,6 @@ class TrainingOptions:
             )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingProgress:
-    """How far a training run is.
-
-    Parameters
-    ----------
-    epoch, epochs : int
-        The current one, from 1, of how many.
-    batch, batches : int
-        Done in this epoch, of how many.
-    loss : float
-        Sum of the parts of the loss, mean over the epoch so far.
-    elapsed_s, remaining_s : float
-        Of this run; the rest is an estimate.
-    """
-
-    epoch: int
-    epochs: int
-    batch: int
-    batches: int
-    loss: float
-    elapsed_s: float
-    remaining_s: float
-
-
-ProgressListener = Callable[[TrainingProgress], None]
-
-
 def train(options: TrainingOptions, on_progress: ProgressListener | None = None) -> Path:
     """Train a detector and return the checkpoint to evaluate and export.
 
@@ -174,18 +151,32 @@ def train(options: TrainingOptions, on_progress: ProgressListener | None = None)
     import torch
 
     out = options.out.resolve()
-    last = out / "weights" / "last.pt"
-    resumed = options.resume and last.is_file()
-    trainer = _trainer_class(options)(overrides=_overrides(options, out, last if resumed else None))
-    for event, listener in _listeners(on_progress):
+    start = _resume_point(out) if options.resume else None
+    trainer = _trainer_class(options)(overrides=_overrides(options, out, start))
+    for event, listener in (*listeners(on_progress), ("on_model_save", _keep_resume_point)):
         trainer.add_callback(event, listener)
     if options.threads is not None:
         trainer.add_callback("on_train_start", lambda _: torch.set_num_threads(options.threads))
     try:
         trainer.train()
     except AssertionError as error:  # how ultralytics says that the run was complete
-        raise ConfigurationError(f"{last}: nothing to resume: {error}") from error
+        raise ConfigurationError(f"{out}: nothing to resume: {error}") from error
+    (out / "weights" / RESUME_NAME).unlink(missing_ok=True)
     return Path(trainer.best if options.validate else trainer.last)
+
+
+def _resume_point(out: Path) -> Path | None:
+    """Return the checkpoint to go on from, or None when nothing was kept."""
+    kept = (out / "weights" / name for name in (RESUME_NAME, "last.pt"))
+    return next((path for path in kept if path.is_file()), None)
+
+
+def _keep_resume_point(trainer: Any) -> None:
+    """Keep a copy of the last checkpoint that is whole, even if the power fails now."""
+    kept = trainer.wdir / RESUME_NAME
+    temporary = kept.with_suffix(".tmp")
+    shutil.copyfile(trainer.last, temporary)
+    temporary.replace(kept)
 
 
 def _trainer_class(options: TrainingOptions) -> Any:
@@ -226,7 +217,8 @@ def _overrides(options: TrainingOptions, out: Path, resume: Path | None) -> dict
         "hsv_h": 0.0, "hsv_s": 0.0, "hsv_v": options.brightness,
         "val": options.validate, "patience": 10**6, "save_period": options.checkpoint_every or -1,
         "plots": False, "verbose": False,
-        "amp": False,  # its check fetches another network
+        # True would check itself on another network, fetched for that
+        "amp": False if options.precision == "fp32" else options.precision,
         "pretrained": options.model.endswith(".pt"),
     }
     return overrides | ({"resume": str(resume)} if resume else {})
@@ -239,45 +231,3 @@ def _device(device: str) -> str:
     if device == "auto":
         return "0" if torch.cuda.is_available() else "cpu"
     return device.removeprefix("cuda:")
-
-
-def _listeners(on_progress: ProgressListener | None) -> list[tuple[str, Callable[[Any], None]]]:
-    """Return the callbacks that tell how far the run is."""
-    clock: dict[str, float] = {"start": 0.0, "batch": 0}
-
-    def start(_: Any) -> None:
-        clock["start"] = time.monotonic()
-
-    def epoch_start(_: Any) -> None:
-        clock["batch"] = 0
-
-    def batch_end(trainer: Any) -> None:
-        clock["batch"] += 1
-        if on_progress is not None:
-            on_progress(_progress(trainer, int(clock["batch"]), clock["start"]))
-
-    def epoch_end(trainer: Any) -> None:
-        state = _progress(trainer, int(clock["batch"]), clock["start"])
-        logger.info("epoch %d of %d: loss %.3f, %.0f s left", state.epoch, state.epochs,
-                    state.loss, state.remaining_s)
-
-    return [
-        ("on_train_start", start), ("on_train_epoch_start", epoch_start),
-        ("on_train_batch_end", batch_end), ("on_train_epoch_end", epoch_end),
-    ]
-
-
-def _progress(trainer: Any, batch: int, start: float) -> TrainingProgress:
-    """Return how far the trainer is, with the rest scaled from what it took so far."""
-    batches = len(trainer.train_loader)
-    done = (trainer.epoch - trainer.start_epoch) * batches + batch
-    total = (trainer.epochs - trainer.start_epoch) * batches
-    elapsed = time.monotonic() - start
-    remaining = elapsed * (total - done) / max(done, 1)
-    if trainer.args.time:
-        remaining = max(trainer.args.time * 3600 - elapsed, 0.0)
-    return TrainingProgress(
-        epoch=trainer.epoch + 1, epochs=trainer.epochs, batch=batch, batches=batches,
-        loss=sum(float(part) for part in trainer.tloss.values()),
-        elapsed_s=elapsed, remaining_s=remaining,
-    )

@@ -16,7 +16,8 @@ from sonar_watch.detection.weights import read_manifest
 from sonar_watch.errors import ConfigurationError, WeightsError
 from sonar_watch.learning.annotations import write_dataset, write_labels
 from sonar_watch.learning.export import ModelFacts, export_weights
-from sonar_watch.learning.training import TrainingOptions, TrainingProgress, train
+from sonar_watch.learning.progress import TrainingProgress
+from sonar_watch.learning.training import TrainingOptions, train
 
 NAMES = ("signal", "noise")
 
@@ -121,3 +122,24 @@ def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
         export_weights(tmp_path / "a.pt", "a", tmp_path)
     with pytest.raises(WeightsError, match=r"b\.pt: expected a detector's checkpoint"):
         export_weights(tmp_path / "b.pt", "b", tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_a_checkpoint_cut_by_the_power_failing_does_not_stop_the_resuming(tmp_path: Path) -> None:
+    options = TrainingOptions(
+        data=make_dataset(tmp_path / "set", images=2), out=tmp_path / "run",
+        model="yolov8n.yaml", image_size=32, epochs=2, batch=2, threads=1, device="cpu",
+        resume=True,
+    )
+
+    def stop(progress: TrainingProgress) -> None:
+        if progress.epoch == 2:
+            raise PowerGoneError
+
+    with pytest.raises(PowerGoneError):
+        train(options, stop)
+    last = tmp_path / "run" / "weights" / "last.pt"
+    last.write_bytes(last.read_bytes()[:1000])
+    assert train(options) == last
+    assert not list(last.parent.glob("resume*"))
