@@ -14,10 +14,10 @@ import numpy.typing as npt
 
 from sonar_watch.records import ByteImage, Float32Array, FloatArray, IntArray
 
-MEDIAN_BEAMS = 64
+MEDIAN_BEAMS = 96
 """Most beams that a row's median is taken over; counted in bytes, so below 256."""
 
-MEDIAN_FEWEST = 12
+MEDIAN_FEWEST = 8
 """Rows seen by fewer beams borrow the median of the last row that had enough; a fan of fewer
 is shown against one level."""
 
