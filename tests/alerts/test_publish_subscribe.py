@@ -12,7 +12,6 @@ import pytest
 import zmq
 
 from sonar_watch.alerts.asking import read_snapshot
-from sonar_watch.alerts.journal import Journal
 from sonar_watch.alerts.message import encode_alert
 from sonar_watch.alerts.publisher import Publisher, PublisherOptions
 from sonar_watch.alerts.subscriber import ReceivedAlert, Subscriber, read_status
@@ -181,21 +180,6 @@ def test_previews_have_sequence_zero(watch: PretendWatch) -> None:
 def test_every_connection_is_greeted_with_the_epoch(watch: PretendWatch) -> None:
     with plain_sub(watch.endpoints[0], "epoch.") as sub:
         assert sub.recv_multipart() == [b"epoch." + watch.journal.epoch.encode()]
-
-
-def test_alerts_stored_before_the_start_are_not_said_again(tmp_path: Path) -> None:
-    with Journal(tmp_path / "journal.sqlite") as journal:
-        journal.commit([], samples(1, 3))
-    with (
-        PretendWatch(tmp_path, OPTIONS) as watch,
-        plain_sub(watch.endpoints[0], "live.", "status.") as sub,
-    ):
-        sub.recv_multipart()
-        watch.say(sample_alert(4))
-        frames = [b"status."]
-        while frames[0] == b"status.":
-            frames = sub.recv_multipart()
-        assert frames[1] == (4).to_bytes(8, "big")
 
 
 def test_committed_but_unannounced_alerts_go_out_with_the_next_status(
