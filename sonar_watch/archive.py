@@ -111,7 +111,7 @@ def _pings(
 ) -> Iterator[tuple[WaterColumnPing, NavigationFix | None]]:
     """Yield each ping of raw files with the ship's position where it is known."""
     track = NavigationTrack(settings.navigation)
-    hold = NavigationHold(track, settings.pipeline.hold_swaths)
+    hold = NavigationHold(track, settings.pipeline.hold_swaths, settings.pipeline.hold_s)
     for source in open_inputs(inputs):
         try:
             while not source.exhausted:

@@ -49,19 +49,25 @@ class PipelineOptions:
         Swaths detected and stored in one transaction at most, 1 to 64.
     hold_swaths : int
         Swaths that may wait for their navigation; beyond it the oldest go on without.
+    hold_s : float
+        Seconds of data time that a swath waits for its navigation at most.
     evidence : bool
         Write an annotated picture of each event.
     """
 
     batch_frames: int = 8
     hold_swaths: int = 2000
+    hold_s: float = 120.0
     evidence: bool = True
 
     def __post_init__(self) -> None:
         if not 1 <= self.batch_frames <= 64:
             raise ConfigurationError(f"batch_frames: expected 1 to 64, got {self.batch_frames}")
-        if self.hold_swaths < 1:
-            raise ConfigurationError(f"hold_swaths: expected 1 or more, got {self.hold_swaths}")
+        if self.hold_swaths < 1 or not self.hold_s > 0:
+            raise ConfigurationError(
+                f"expected hold_swaths of 1 or more and hold_s above 0, "
+                f"received {self.hold_swaths} and {self.hold_s}"
+            )
 
 
 class FrameMaker(Protocol):
@@ -140,7 +146,9 @@ class Pipeline:
 
     def __init__(self, stages: Stages) -> None:
         self._stages = stages
-        self._hold = NavigationHold(stages.track, stages.options.hold_swaths)
+        self._hold = NavigationHold(
+            stages.track, stages.options.hold_swaths, stages.options.hold_s
+        )
         self._offered: set[str] = set()
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from sonar_watch.records import (
@@ -38,18 +38,23 @@ class NavigationHold:
     """A queue of swaths in order; its head leaves when its navigation is settled.
 
     That is when position and heading are known on both sides of it, when it carries a fix of its
-    own, when its source says that the line is over, or when more than `limit` swaths wait.
+    own, when its source says that the line is over, when more than `limit` swaths wait, or when
+    one `longest_s` later in data time has come: then there is no navigation to wait for.
 
     Parameters
     ----------
     track : Track
     limit : int
         Swaths held at most; beyond it the oldest leave with the navigation there is.
+    longest_s : float
+        Seconds of data time a swath is held at most.
     """
 
-    def __init__(self, track: Track, limit: int) -> None:
+    def __init__(self, track: Track, limit: int, longest_s: float) -> None:
         self._track = track
         self._limit = limit
+        self._longest = timedelta(seconds=longest_s)
+        self._newest_utc = datetime.min.replace(tzinfo=UTC)
         self._queue: deque[_Held | LineEnd] = deque()
         self._swaths = 0
 
@@ -61,6 +66,7 @@ class NavigationHold:
         """Put a swath at the end of the queue."""
         settled = isinstance(swath, WaterColumnFrame) and swath.navigation is not None
         self._queue.append(_Held(swath, swath.source.source, settled))
+        self._newest_utc = max(self._newest_utc, swath.time_utc)
         self._swaths += 1
 
     def end_line(self, end: LineEnd) -> None:
@@ -87,4 +93,6 @@ class NavigationHold:
 
     def _leaves(self, held: _Held) -> bool:
         too_many = self._swaths > self._limit
-        return held.settled or too_many or self._track.covers(held.swath.time_utc)
+        too_long = self._newest_utc - held.swath.time_utc > self._longest
+        settled = held.settled or too_many or too_long
+        return settled or self._track.covers(held.swath.time_utc)
