@@ -12,7 +12,7 @@ from sonar_watch.detection.letterbox import Letterbox
 from sonar_watch.detection.weights import WeightsEntry
 from sonar_watch.errors import InferenceError
 
-MAX_CANDIDATES = 3000
+MAX_CANDIDATES = 1000
 """Most confident boxes kept before the thinning; a network that cries everywhere stays cheap."""
 MAX_DETECTIONS = 300
 
@@ -95,14 +95,17 @@ def thin_out(
     -------
     ndarray, shape (kept,)
     """
-    alive = np.ones(len(xyxy), bool)
-    kept = []
-    for index in range(len(xyxy)):
-        if not alive[index]:
-            continue
-        kept.append(index)
-        overlap = intersection_over_union(xyxy[index : index + 1], xyxy[index + 1 :])[0]
-        alive[index + 1 :] &= ~((overlap > iou) & (class_id[index + 1 :] == class_id[index]))
+    left, top, right, bottom = np.asarray(xyxy, float).reshape(-1, 4).T
+    area = (right - left) * (bottom - top)
+    kept, waiting = [], np.arange(len(area))
+    while waiting.size:
+        best, rest = waiting[0], waiting[1:]
+        kept.append(best)
+        width = np.minimum(right[best], right[rest]) - np.maximum(left[best], left[rest])
+        height = np.minimum(bottom[best], bottom[rest]) - np.maximum(top[best], top[rest])
+        shared = np.maximum(width, 0) * np.maximum(height, 0)
+        same = shared > iou * (area[best] + area[rest] - shared)
+        waiting = rest[~(same & (class_id[rest] == class_id[best]))]
     return np.array(kept, np.intp)
 
 

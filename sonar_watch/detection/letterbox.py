@@ -133,8 +133,10 @@ def letterbox(
 
 def _with_channels(canvas: ByteImage, channels: int) -> ByteImage:
     """Return the canvas as (h, w, channels), contiguous."""
+    import cv2
+
     if canvas.ndim == 3:
         return canvas
     if channels == 1:
         return canvas[..., None]
-    return np.repeat(canvas[..., None], channels, axis=2)
+    return np.asarray(cv2.cvtColor(canvas, cv2.COLOR_GRAY2BGR), np.uint8)
