@@ -1,0 +1,34 @@
+"""What sources hand to the pipeline beside pings, pictures and navigation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sonar_watch.records.navigation import NavigationSample
+from sonar_watch.records.swath import SourceRef, WaterColumnFrame, WaterColumnPing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantined:
+    """Something that could not be used: set aside, counted, never fatal."""
+
+    source: SourceRef
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineEnd:
+    """A source's word that no more navigation for what it gave so far will come.
+
+    At the end of a replayed line, or live when a newer line has begun or the line has been
+    silent beyond its limit: held frames are then released with the navigation there is.
+    """
+
+    source: str
+    checkpoint: Mapping[str, Any] = field(default_factory=dict)
+
+
+SourceItem = WaterColumnPing | WaterColumnFrame | NavigationSample | Quarantined | LineEnd
+"""What sources hand to the pipeline."""
