@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sonar_watch.detection.decoding import decode
 from sonar_watch.detection.detections import ByteImage, Detections
-from sonar_watch.detection.letterbox import letterbox
+from sonar_watch.detection.letterbox import Letterbox, letterbox, snug_size
 from sonar_watch.detection.runtime import Runtime
 from sonar_watch.detection.weights import WeightsEntry, find_weights
 from sonar_watch.errors import ConfigurationError, InferenceError
@@ -125,13 +125,20 @@ class Detector:
         InferenceError
             The runtime failed.
         """
-        fitted = [letterbox(one, self._entry.input_size, self._entry.channels) for one in images]
+        fitted = [self._fit(one) for one in images]
         outputs = self._runtime.infer([pixels for pixels, _ in fitted])
         return [
             decode(raw, self._entry, how, confidence=self._options.confidence,
                    iou=self._options.iou)
             for raw, (_, how) in zip(outputs, fitted, strict=True)
         ]
+
+    def _fit(self, image: ByteImage) -> tuple[ByteImage, Letterbox]:
+        """Return the image as the network takes it; how depends on the image alone."""
+        size = self._entry.input_size
+        if self._entry.resizable and image.size:
+            size = snug_size(image.shape[1], image.shape[0], size)
+        return letterbox(image, size, self._entry.channels)
 
     def close(self) -> None:
         """Let go of the network and its memory."""

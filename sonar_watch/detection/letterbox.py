@@ -6,6 +6,7 @@ bars of 114), in OpenCV alone, so that no torch is needed to run a model.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,8 @@ from sonar_watch.detection.detections import ByteImage, Float32Array
 
 PADDING = 114
 """Grey of the bars; the value the networks see while they are trained."""
+STEP_PX = 64
+"""Sides of a snug input are multiples of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +89,21 @@ def fit(width_px: int, height_px: int, input_size: tuple[int, int]) -> Letterbox
         scaled_width_px=width,
         scaled_height_px=height,
     )
+
+
+def snug_size(width_px: int, height_px: int, input_size: tuple[int, int]) -> tuple[int, int]:
+    """Return the least input (height, width) that takes the image at the same scale.
+
+    A fan is two or three times wider than high: most of a square input would be bars. Sides are
+    multiples of 64, so that there are few different sizes.
+
+    >>> snug_size(1024, 400, (640, 640))
+    (256, 640)
+    """
+    scale = min(input_size[0] / height_px, input_size[1] / width_px)
+    height = math.ceil(height_px * scale / STEP_PX - 1e-9) * STEP_PX
+    width = math.ceil(width_px * scale / STEP_PX - 1e-9) * STEP_PX
+    return min(height, input_size[0]), min(width, input_size[1])
 
 
 def letterbox(

@@ -40,17 +40,41 @@ class OpenVinoRuntime:
     def __init__(self, entry: WeightsEntry, threads: int | None = None) -> None:
         network, values = entry.file("openvino").read(), entry.file("openvino_weights").read()
         try:
-            openvino = import_openvino()
+            self._openvino = import_openvino()
         except ImportError as error:
             raise InferenceError(
                 "openvino: not installed; expected `pip install 'sonar-watch[detect]'`"
             ) from error
-        try:
-            self._compiled = _compile(openvino, entry, network, values, threads)
-        except RuntimeError as error:
-            raise InferenceError(f"{entry.file('openvino').path}: {error}") from error
-        self.name = f"openvino {openvino.__version__.split('-')[0]} cpu"
-        self._queue = openvino.AsyncInferQueue(self._compiled)
+        self._core = self._openvino.Core()
+        self._entry, self._content, self._threads = entry, (network, values), threads
+        self._queues: dict[tuple[int, ...], Any] = {}
+        self._queue((*entry.input_size, entry.channels))
+        self.name = f"openvino {self._openvino.__version__.split('-')[0]} cpu"
+
+    def _queue(self, shape: tuple[int, ...]) -> Any:
+        """Return the queue of requests for inputs (height, width, channels) of that shape."""
+        if shape not in self._queues:
+            try:
+                self._queues[shape] = self._openvino.AsyncInferQueue(self._compile(shape))
+            except RuntimeError as error:
+                path = self._entry.file("openvino").path
+                raise InferenceError(f"{path} for an input of {shape}: {error}") from error
+        return self._queues[shape]
+
+    def _compile(self, shape: tuple[int, ...]) -> Any:
+        """Return the network compiled for one shape of input."""
+        model = self._core.read_model(*self._content)
+        settings: dict[str, Any] = {
+            "INFERENCE_PRECISION_HINT": "f32",
+            "PERFORMANCE_HINT": "THROUGHPUT",
+        }
+        if self._threads is not None:
+            settings["INFERENCE_NUM_THREADS"] = self._threads
+        if self._entry.resizable:
+            model.reshape([1, shape[2], shape[0], shape[1]])
+        return self._core.compile_model(
+            _with_byte_input(self._openvino, model, shape), "CPU", settings
+        )
 
     def infer(self, inputs: Sequence[ByteImage]) -> list[npt.NDArray[Any]]:
         """Return the network's output for each input, in order; see `Runtime.infer`."""
@@ -59,43 +83,31 @@ class OpenVinoRuntime:
         def keep(request: Any, index: int) -> None:
             outputs[index] = request.get_output_tensor(0).data[0].copy()
 
-        self._queue.set_callback(keep)
         try:
-            for index, image in enumerate(inputs):
-                self._queue.start_async({0: image[None]}, userdata=index)
-            self._queue.wait_all()
+            for shape in {one.shape: None for one in inputs}:
+                queue = self._queue(shape)
+                queue.set_callback(keep)
+                for index, image in enumerate(inputs):
+                    if image.shape == shape:
+                        queue.start_async({0: image[None]}, userdata=index)
+                queue.wait_all()
         except RuntimeError as error:
             raise InferenceError(f"{self.name}: {error}") from error
         return outputs
 
     def close(self) -> None:
         """Let go of the network and its memory."""
-        self._queue = self._compiled = None
+        self._queues.clear()
 
 
-def _compile(
-    openvino: Any, entry: WeightsEntry, network: bytes, values: bytes, threads: int | None
-) -> Any:
-    """Return the compiled network; it takes uint8 BGR images and scales them itself."""
-    core = openvino.Core()
-    model = core.read_model(network, values)
-    settings: dict[str, Any] = {
-        "INFERENCE_PRECISION_HINT": "f32",
-        "PERFORMANCE_HINT": "THROUGHPUT",
-    }
-    if threads is not None:
-        settings["INFERENCE_NUM_THREADS"] = threads
-    return core.compile_model(_with_byte_input(openvino, model, entry), "CPU", settings)
-
-
-def _with_byte_input(openvino: Any, model: Any, entry: WeightsEntry) -> Any:
+def _with_byte_input(openvino: Any, model: Any, shape: tuple[int, ...]) -> Any:
     """Return the model with what comes before the network: uint8 (1, h, w, c) to 0..1, RGB."""
     steps = openvino.preprocess.PrePostProcessor(model)
     image = steps.input(0)
     image.tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
-    image.tensor().set_shape([1, *entry.input_size, entry.channels])
+    image.tensor().set_shape([1, *shape])
     image.model().set_layout(openvino.Layout("NCHW"))
     image.preprocess().convert_element_type(openvino.Type.f32).scale(255.0)
-    if entry.channels == 3:
+    if shape[2] == 3:
         image.preprocess().reverse_channels()
     return steps.build()

@@ -21,7 +21,8 @@ class Runtime(Protocol):
         Parameters
         ----------
         inputs : sequence of ndarray, shape (height, width, channels), uint8
-            Letterboxed; BGR where there are three channels.
+            Letterboxed; BGR where there are three channels. Of several sizes when the network
+            is resizable.
 
         Raises
         ------

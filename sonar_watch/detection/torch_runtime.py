@@ -71,9 +71,14 @@ class TorchRuntime:
 
     def infer(self, inputs: Sequence[ByteImage]) -> list[npt.NDArray[Any]]:
         """Return the network's output for each input, in order; see `Runtime.infer`."""
-        outputs: list[npt.NDArray[Any]] = []
-        for start in range(0, len(inputs), self._batch):
-            outputs += self._run(inputs[start : start + self._batch])
+        outputs: list[npt.NDArray[Any]] = [np.empty(0)] * len(inputs)
+        for shape in {one.shape: None for one in inputs}:
+            alike = [index for index, one in enumerate(inputs) if one.shape == shape]
+            for start in range(0, len(alike), self._batch):
+                chosen = alike[start : start + self._batch]
+                for index, output in zip(chosen, self._run([inputs[i] for i in chosen]),
+                                         strict=True):
+                    outputs[index] = output
         return outputs
 
     def _run(self, inputs: Sequence[ByteImage]) -> list[npt.NDArray[Any]]:
@@ -114,5 +119,6 @@ def ready_to_run(model: Any, end2end: bool) -> Any:
     detect = model.model[-1]
     detect.end2end = end2end
     network = model.eval().fuse(verbose=False)
-    network.model[-1].export, network.model[-1].format = True, "openvino"
+    head = network.model[-1]
+    head.export, head.format, head.dynamic = True, "openvino", True
     return network

@@ -12,6 +12,7 @@ A manifest names, for each model, its files with their sha256 and what the netwo
         classes: [signal, noise]
         input_size: [640, 640]        # height, width in pixels
         channels: 3
+        resizable: true               # may be run on less than input_size: no bars are computed
         head: nms                     # nms: raw boxes, thinned out here; end2end: final boxes
         architecture: yolo26n
         trained_on: what it has seen
@@ -89,6 +90,8 @@ class WeightsEntry:
     input_size : tuple of int
         Height and width of the network's input, in pixels.
     channels : {1, 3}
+    resizable : bool
+        The network takes any smaller input whose sides are multiples of 32.
     head : {"nms", "end2end"}
         "nms": raw boxes that overlap, thinned out after the network. "end2end": final boxes.
     architecture, trained_on, licence : str
@@ -100,6 +103,7 @@ class WeightsEntry:
     classes: tuple[str, ...]
     input_size: tuple[int, int]
     channels: int = 3
+    resizable: bool = False
     head: Head = "nms"
     architecture: str = ""
     trained_on: str = ""
@@ -161,6 +165,7 @@ def _entry(name: str, body: Any, manifest: Path) -> WeightsEntry:
             classes=tuple(str(one) for one in body["classes"]),
             input_size=(int(height), int(width)),
             channels=int(body.get("channels", 3)),
+            resizable=bool(body.get("resizable", False)),
             head=body.get("head", "nms"),
             architecture=str(body.get("architecture", "")),
             trained_on=str(body.get("trained_on", "")),
@@ -206,6 +211,7 @@ def _body(entry: WeightsEntry) -> dict[str, Any]:
         "classes": list(entry.classes),
         "input_size": list(entry.input_size),
         "channels": entry.channels,
+        "resizable": entry.resizable,
         "head": entry.head,
         "trained_on": entry.trained_on,
         "licence": entry.licence,

@@ -16,11 +16,12 @@ CLASSES = ("signal", "noise")
 BuildModel = Callable[..., WeightsEntry]
 
 
-def tiny_network(head: str, size: int) -> object:
+def tiny_network(head: str, size: int, resizable: bool) -> object:
     """Return a network whose scores are the mean of the image (blue, the last of RGB)."""
     openvino = import_openvino()
     ops = openvino.opset13
-    image = ops.parameter([1, 3, size, size], np.float32, name="images")
+    shape = [1, 3, -1, -1] if resizable else [1, 3, size, size]
+    image = ops.parameter(shape, np.float32, name="images")
     blue = ops.slice(image, np.array([2]), np.array([3]), np.array([1]), np.array([1]))
     level = ops.reduce_mean(blue, np.array([2, 3]))  # (1, 1)
     if head == "end2end":
@@ -40,9 +41,11 @@ def tiny_network(head: str, size: int) -> object:
 def build_model(tmp_path: Path) -> BuildModel:
     """Return a function that writes a tiny model with its manifest and gives the entry."""
 
-    def build(name: str = "tiny", head: str = "nms", size: int = 32) -> WeightsEntry:
+    def build(
+        name: str = "tiny", head: str = "nms", size: int = 32, resizable: bool = False
+    ) -> WeightsEntry:
         paths = {"openvino": tmp_path / f"{name}.xml", "openvino_weights": tmp_path / f"{name}.bin"}
-        import_openvino().save_model(tiny_network(head, size), paths["openvino"])
+        import_openvino().save_model(tiny_network(head, size, resizable), paths["openvino"])
         entry = WeightsEntry(
             name=name,
             files={
@@ -51,6 +54,7 @@ def build_model(tmp_path: Path) -> BuildModel:
             },
             classes=CLASSES,
             input_size=(size, size),
+            resizable=resizable,
             head=head,  # type: ignore[arg-type]
         )
         write_manifest(tmp_path, {name: entry})

@@ -58,6 +58,16 @@ def test_colours_reach_the_network_as_rgb(build_model) -> None:
     assert detector.detect([image])[0].confidence[0] == 1.0
 
 
+def test_a_resizable_network_computes_no_bars_and_keeps_the_order(build_model) -> None:
+    detector = open_detector(options(build_model(size=128, resizable=True), confidence=0.01))
+    shapes = [(20, 64), (64, 64), (20, 60), (64, 20), (20, 64)]
+    images = [grey(40 * n + 40, shape) for n, shape in enumerate(shapes)]
+    together = detector.detect(images)
+    assert together == [detector.detect([one])[0] for one in images]
+    # in a square input 88 rows of 128 would be bars; here 24 of 64 are
+    assert together[0].confidence[0] == pytest.approx((40 * 40 + 114 * 24) / 64 / 255, abs=0.01)
+
+
 def test_no_images_no_results(build_model) -> None:
     assert open_detector(options(build_model())).detect([]) == []
 

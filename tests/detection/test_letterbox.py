@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sonar_watch.detection.letterbox import PADDING, fit, letterbox
+from sonar_watch.detection.letterbox import PADDING, fit, letterbox, snug_size
 from sonar_watch.detection.offline import import_ultralytics
 
 SIDES = st.integers(1, 1500)
@@ -47,6 +47,15 @@ def test_the_image_lies_inside_the_input(width: int, height: int) -> None:
     assert how.left_px + how.scaled_width_px <= 512
     assert how.top_px + how.scaled_height_px <= 320
     assert how.scaled_width_px == 512 or how.scaled_height_px == 320
+
+
+@given(SIDES, SIDES)
+def test_a_snug_input_leaves_the_scale_and_little_else(width: int, height: int) -> None:
+    size = snug_size(width, height, (640, 512))
+    assert fit(width, height, size).scale == pytest.approx(fit(width, height, (640, 512)).scale)
+    assert size[0] - fit(width, height, size).scaled_height_px <= 64
+    assert size[1] - fit(width, height, size).scaled_width_px <= 64
+    assert size[0] % 64 == size[1] % 64 == 0
 
 
 def test_boxes_outside_are_clipped_to_the_image() -> None:
