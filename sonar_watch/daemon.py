@@ -25,6 +25,7 @@ from sonar_watch.alerts.journal import Journal
 from sonar_watch.alerts.publisher import Publisher
 from sonar_watch.association.tracker import PlumeTracker
 from sonar_watch.detection.detector import Detector, open_detector
+from sonar_watch.errors import SonarWatchError
 from sonar_watch.geolocation.navigation import NavigationTrack
 from sonar_watch.monitoring import Monitor
 from sonar_watch.pipeline.chain import Pipeline, Stages
@@ -215,9 +216,11 @@ class Watch:
         if now - self._last_status_s < 1.0:
             return
         self._last_status_s = now
-        notify("WATCHDOG=1")
         if self.publisher is not None:
+            if not self.publisher.alive:
+                raise SonarWatchError("the publisher's thread has ended; restart to publish again")
             self.publisher.set_status(self.status())
+        notify("WATCHDOG=1")
 
     def status(self) -> dict[str, Any]:
         """Return what the technician asks: is it working, on what, how far behind."""

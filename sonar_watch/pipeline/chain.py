@@ -11,8 +11,15 @@ from typing import Any, Protocol
 import numpy as np
 
 from sonar_watch.alerts.journal import FrameEntry
+from sonar_watch.alerts.message import encode_alert
 from sonar_watch.detection.detections import Detections
-from sonar_watch.errors import ConfigurationError, JournalError, NavigationError, SonarWatchError
+from sonar_watch.errors import (
+    ConfigurationError,
+    JournalError,
+    NavigationError,
+    SonarWatchError,
+    WireError,
+)
 from sonar_watch.geolocation.georeference import PositionOptions, georeference
 from sonar_watch.monitoring import Monitor
 from sonar_watch.pipeline.evidence import EvidenceAlbum
@@ -302,18 +309,25 @@ class Pipeline:
         self._picture(alerts)
 
     def _number(self, changes: Sequence[EventChange]) -> list[Alert]:
-        head = self._stages.ledger.head_sequence
-        return [
-            Alert(
-                sequence=head + number,
+        """Return the changes as alerts; one that cannot be written must not block the others."""
+        alerts: list[Alert] = []
+        for change in changes:
+            alert = Alert(
+                sequence=self._stages.ledger.head_sequence + len(alerts) + 1,
                 tense=self._stages.tense,
                 kind=change.kind,
                 time_utc=change.time_utc,
                 event=change.event,
                 provenance=self._stages.provenance,
             )
-            for number, change in enumerate(changes, start=1)
-        ]
+            try:
+                encode_alert(alert)
+            except WireError as error:
+                self._stages.monitor.count("alerts_unwritable")
+                log.critical("event %s cannot be told: %s", change.event.event_id, error)
+                continue
+            alerts.append(alert)
+        return alerts
 
     def _picture(self, alerts: Sequence[Alert]) -> None:
         """Evidence follows the alert: a picture that fails must not hold an alert back."""

@@ -18,8 +18,8 @@ class Sounder:
 
     Parameters
     ----------
-    model, serial : int
-        Such as 304 and 101; together the stream's name "em304-101".
+    model : int
+        Such as 304; KMALL knows no serial number, so the stream's name is "em304".
     beams : int
     half_fan_deg : float
         Outermost beam from the vertical.
@@ -35,7 +35,6 @@ class Sounder:
     """
 
     model: int = 304
-    serial: int = 101
     beams: int = 256
     half_fan_deg: float = 65.0
     beam_width_deg: float = 1.0
@@ -52,7 +51,7 @@ class Sounder:
     @property
     def name(self) -> str:
         """The word records use for this sounder."""
-        return f"em{self.model}-{self.serial}"
+        return f"em{self.model}"
 
     @property
     def beam_angle_deg(self) -> FloatArray:
