@@ -30,7 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train, and export when a name is given."""
-    from sonar_watch.learning.training import TrainingOptions, TrainingProgress, train
+    from sonar_watch.learning.progress import TrainingProgress
+    from sonar_watch.learning.training import TrainingOptions, train
 
     wanted = TrainingOptions(
         data=existing(options.data),

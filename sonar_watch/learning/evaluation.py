@@ -220,9 +220,9 @@ def _joined(parts: Sequence[npt.NDArray[Any]]) -> FloatArray:
 
 
 def evaluate_dataset(
-    find: Find, data: Path, split: str = "val", matching: Matching | None = None
-) -> dict[str, Scores]:
-    """Return the scores of a detector on the labelled images of a dataset.
+    find: Find, data: Path, split: str = "val", matchings: Sequence[Matching] = (Matching(),)
+) -> list[dict[str, Scores]]:
+    """Return the scores of a detector on the labelled images of a dataset, for each matching.
 
     Parameters
     ----------
@@ -231,7 +231,8 @@ def evaluate_dataset(
     data : Path
         The dataset's YAML file.
     split : {"train", "val", "test"}
-    matching : Matching or None
+    matchings : sequence of Matching
+        The detector runs once, however many there are.
 
     Raises
     ------
@@ -250,7 +251,7 @@ def evaluate_dataset(
     for images, labels in _batches(dataset.images[split], dataset.class_names):
         found += find(images)
         truth += labels
-    return evaluate(found, truth, matching)
+    return [evaluate(found, truth, matching) for matching in matchings]
 
 
 def _batches(

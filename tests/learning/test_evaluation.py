@@ -153,7 +153,7 @@ def test_a_dataset_is_scored_image_by_image(tmp_path: Path) -> None:
         assert all(image.shape == (40, 60, 3) for image in images)
         return [rows((10, 10, 20, 30, 0.7, 0)) if image.max() else rows() for image in images]
 
-    assert evaluate_dataset(find, data)["signal"].best.f1 == 1.0
+    assert evaluate_dataset(find, data)[0]["signal"].best.f1 == 1.0
     with pytest.raises(ConfigurationError, match="split: expected one of"):
         evaluate_dataset(find, data, "test")
     (tmp_path / "images" / "val" / "0.png").write_bytes(b"not a picture")

@@ -1,0 +1,231 @@
+"""The chain over a simulated line: real journal, track, raster and tracker.
+
+Only the network is replaced, by one that is told where the plumes are or made to fail, so that
+these tests depend on no weights; the acceptance tests run the shipped ones.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sonar_watch.alerts.journal import Journal
+from sonar_watch.association.tracker import PlumeTracker, TrackerOptions
+from sonar_watch.detection.detections import Detections
+from sonar_watch.errors import InferenceError, JournalError
+from sonar_watch.geolocation.navigation import NavigationTrack
+from sonar_watch.images import read_image
+from sonar_watch.pipeline.chain import Pipeline, PipelineOptions, Stages
+from sonar_watch.pipeline.evidence import EvidenceAlbum
+from sonar_watch.records import (
+    Alert,
+    ByteImage,
+    LineEnd,
+    Provenance,
+    Quarantined,
+    SourceItem,
+    SourceRef,
+    WaterColumnPing,
+)
+from sonar_watch.simulation.cruise import demo_survey
+from sonar_watch.simulation.dataset import to_label
+from sonar_watch.simulation.echo import hear
+from sonar_watch.watercolumn.raster import Rasteriser, RasterOptions
+
+CLASSES = ("signal", "noise")
+RASTER = RasterOptions(max_side_px=256)
+
+
+class ToldDetector:
+    """Knows the true boxes of each picture; fails on the pictures it is told to fail on."""
+
+    def __init__(self) -> None:
+        self.boxes: dict[bytes, Detections] = {}
+        self.poison: set[bytes] = set()
+
+    def detect(self, images: Sequence[ByteImage]) -> list[Detections]:
+        keys = [image.tobytes() for image in images]
+        if self.poison & set(keys):
+            raise InferenceError("told to fail")
+        return [self.boxes[key] for key in keys]
+
+
+@pytest.fixture(scope="module")
+def line() -> tuple[list[SourceItem], ToldDetector]:
+    """A line past the first plume, its navigation, and a detector that knows the truth."""
+    survey = demo_survey()
+    short = replace(survey.lines[0], north_m=-600.0, length_m=420.0)
+    survey = replace(survey, lines=(short,))
+    detector, raster, items = ToldDetector(), Rasteriser(RASTER), []
+    for second in range(int(short.length_m / short.speed_m_s) + 3):
+        items += list(survey.navigation(short, second))
+    for state in survey.states(short):
+        ping, boxes = hear(survey.scene, survey.sounder, state, survey.seed)
+        frame = raster.frame(ping)
+        labels = [row for box in boxes if (row := to_label(box, frame.geometry))]
+        rows = np.array([[*corners, 0.8, kind] for *corners, kind in labels]).reshape(-1, 6)
+        detector.boxes[frame.image.tobytes()] = Detections.from_rows(rows, CLASSES)
+        items.append(ping)
+    return [*items, LineEnd(source="simulation")], detector
+
+
+class Bench:
+    """A pipeline over a journal in a folder."""
+
+    def __init__(self, folder: Path, detector: ToldDetector, batch: int = 4) -> None:
+        self.journal = Journal(folder / "journal.sqlite", tense="test")
+        self.sent: list[Alert] = []
+        options = TrackerOptions()
+        state = self.journal.state()
+        self.stages = Stages(
+            raster=Rasteriser(RASTER),
+            detector=detector,
+            track=NavigationTrack(),
+            tracker=PlumeTracker(options)
+            if state is None
+            else PlumeTracker.restore(options, state),
+            ledger=self.journal,
+            publish=self.sent.extend,
+            provenance=Provenance(weights="w", config="c", code="x"),
+            tense="test",
+            options=PipelineOptions(batch_frames=batch),
+            album=EvidenceAlbum(folder / "events"),
+        )
+        self.pipeline = Pipeline(self.stages)
+
+    def run(self, items: Sequence[SourceItem]) -> None:
+        self.pipeline.offer(items)
+        while self.pipeline.step():
+            pass
+
+    def stored(self) -> list[bytes]:
+        return [body for _, _, body in self.journal.alerts_after(0, 1000)]
+
+
+@pytest.fixture
+def bench(tmp_path: Path, line: tuple[list[SourceItem], ToldDetector]) -> Iterator[Bench]:
+    made = Bench(tmp_path, line[1])
+    yield made
+    made.journal.close()
+    line[1].poison.clear()
+
+
+def pings_of(items: Sequence[SourceItem]) -> list[WaterColumnPing]:
+    return [item for item in items if isinstance(item, WaterColumnPing)]
+
+
+def test_each_plume_is_told_once_with_its_picture(
+    bench: Bench, line: tuple[list[SourceItem], ToldDetector], tmp_path: Path
+) -> None:
+    bench.run(line[0])
+    new = [alert for alert in bench.sent if alert.kind == "new"]
+    assert len(new) == len({alert.event.event_id for alert in bench.sent}) == 2
+    for alert in new:
+        picture = read_image(tmp_path / "events" / f"{alert.event.event_id}.png")
+        assert picture.ndim == 3
+    assert bench.journal.counts()["frames"] == len(pings_of(line[0]))
+
+
+def test_what_is_sent_is_what_is_stored(
+    bench: Bench, line: tuple[list[SourceItem], ToldDetector]
+) -> None:
+    bench.run(line[0])
+    sequences = [json.loads(body)["properties"]["sequence"] for body in bench.stored()]
+    assert (
+        sequences == [alert.sequence for alert in bench.sent] == list(range(1, len(sequences) + 1))
+    )
+
+
+@pytest.mark.parametrize("batch", [1, 7])
+def test_the_batch_does_not_matter(
+    bench: Bench, line: tuple[list[SourceItem], ToldDetector], tmp_path: Path, batch: int
+) -> None:
+    bench.run(line[0])
+    (tmp_path / "other").mkdir()
+    other = Bench(tmp_path / "other", line[1], batch)
+    other.run(line[0])
+    assert other.stored() == bench.stored()
+    other.journal.close()
+
+
+@pytest.mark.parametrize("cut", [10, 31, 60])
+def test_a_restart_goes_on_where_it_was(
+    bench: Bench, line: tuple[list[SourceItem], ToldDetector], tmp_path: Path, cut: int
+) -> None:
+    """The source reads everything again, as after a crash: what is done is not done twice."""
+    bench.run(line[0])
+    (tmp_path / "other").mkdir()
+    pings = pings_of(line[0])
+    until = line[0].index(pings[cut])
+    first = Bench(tmp_path / "other", line[1])
+    first.run(line[0][:until])
+    first.journal.close()
+    second = Bench(tmp_path / "other", line[1])
+    second.run(line[0])
+    assert second.stored() == bench.stored()
+    second.journal.close()
+
+
+def test_one_bad_frame_is_set_aside_and_the_watch_goes_on(
+    bench: Bench, line: tuple[list[SourceItem], ToldDetector]
+) -> None:
+    detector = line[1]
+    detector.poison.add(list(detector.boxes)[5])
+    bench.run(line[0])
+    counts = bench.journal.counts()
+    assert counts["frames"] == len(pings_of(line[0]))
+    assert counts["quarantined"] == 1
+    broken = [body for body in bench.journal.frame_bodies() if "error" in body]
+    assert [body["error"] for body in broken] == ["InferenceError: told to fail"]
+    assert len([alert for alert in bench.sent if alert.kind == "new"]) == 2
+
+
+def test_a_ping_without_shape_is_set_aside(
+    bench: Bench, line: tuple[list[SourceItem], ToldDetector]
+) -> None:
+    pings = pings_of(line[0])
+    blind = replace(pings[3], sample_count=np.zeros_like(pings[3].sample_count))
+    bench.run([blind if item is pings[3] else item for item in line[0]])
+    assert bench.journal.counts()["quarantined"] == 1
+    assert bench.journal.is_done(blind.frame_id)
+
+
+def test_without_navigation_alerts_say_so(
+    bench: Bench, line: tuple[list[SourceItem], ToldDetector]
+) -> None:
+    bench.run([*pings_of(line[0]), LineEnd(source="simulation")])
+    assert bench.sent
+    assert {alert.event.latitude for alert in bench.sent} == {None}
+    assert all(alert.event.position_note for alert in bench.sent)
+
+
+def test_what_sources_set_aside_is_journalled(bench: Bench) -> None:
+    item = Quarantined(source=SourceRef(source="raw", file="x.kmall"), reason="cut at byte 7")
+    bench.run([item])
+    assert [reason for _, reason in bench.journal.quarantined()] == ["cut at byte 7"]
+
+
+def test_checkpoints_follow_what_they_stand_for(
+    bench: Bench, line: tuple[list[SourceItem], ToldDetector]
+) -> None:
+    end = LineEnd(source="simulation", checkpoint={"key": "raw/line", "value": {"complete": True}})
+    bench.pipeline.offer([*line[0][:-1], end])
+    bench.pipeline.step()
+    assert bench.journal.checkpoint("raw/line") is None
+    while bench.pipeline.step():
+        pass
+    assert bench.journal.checkpoint("raw/line") == {"complete": True}
+
+
+def test_an_alert_that_is_not_stored_is_not_sent(
+    bench: Bench, line: tuple[list[SourceItem], ToldDetector]
+) -> None:
+    bench.journal.close()
+    with pytest.raises(JournalError):
+        bench.run(line[0])
+    assert bench.sent == []
