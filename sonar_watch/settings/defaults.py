@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from sonar_watch.settings.keys import element_type, key_types
+from sonar_watch.settings.keys import element_type, key_types, options_of
 from sonar_watch.settings.models import Settings
 
 
@@ -43,6 +43,8 @@ def _section(options: Any, depth: int) -> Iterator[str]:
             yield from (f"{indent}#{line}" for line in _example(element))
         else:
             yield f"{indent}{item.name}: {_as_yaml(item)}"
+            if optional := options_of(hints[item.name]):
+                yield from (f"{indent}#   {line}" for line in _section(optional, 0))
 
 
 def _example(element: Any) -> Iterator[str]:

@@ -19,3 +19,11 @@ def element_type(hint: Any) -> Any:
     if len(arguments) == 2 and arguments[1] is Ellipsis and dataclasses.is_dataclass(arguments[0]):
         return arguments[0]
     return None
+
+
+def options_of(hint: Any) -> Any:
+    """Return the options dataclass X of a key that takes X or `X | None`, else None."""
+    if dataclasses.is_dataclass(hint):
+        return hint
+    kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
+    return kinds[0] if len(kinds) == 1 and dataclasses.is_dataclass(kinds[0]) else None

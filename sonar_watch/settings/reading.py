@@ -13,7 +13,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from sonar_watch.errors import ConfigurationError
-from sonar_watch.settings.keys import element_type, key_types
+from sonar_watch.settings.keys import element_type, key_types, options_of
 from sonar_watch.settings.models import Settings
 
 CONFIG_VARIABLE = "SONAR_WATCH_CONFIG"
@@ -103,7 +103,8 @@ def _refuse_unknown(
         for index, item in enumerate(content):
             _refuse_unknown(item, inner, node, name, (*place, index))
         return
-    if not dataclasses.is_dataclass(expected):
+    options = options_of(expected)
+    if options is None or (content is None and options is not expected):
         return
     if not isinstance(content, Mapping):
         key = ".".join(map(str, place)) or "settings"
@@ -111,7 +112,7 @@ def _refuse_unknown(
             f"{name}, line {_line(node, place)}: {key}: expected keys and values, "
             f"received {content!r}"
         )
-    hints = key_types(expected)
+    hints = key_types(options)
     for key, value in content.items():
         if key not in hints:
             where = ".".join(map(str, (*place, key)))

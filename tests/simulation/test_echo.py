@@ -73,7 +73,9 @@ def test_the_bottom_lies_where_the_seabed_is() -> None:
 @pytest.mark.parametrize("east_m", [-300.0, -40.0, 150.0])
 def test_a_plume_stands_out_inside_its_true_box(east_m: float) -> None:
     plume = Plume(name="p", east_m=east_m, north_m=0.0, radius_m=18.0, contrast_db=16.0)
-    ping, (box,) = hear(Scene(seabed=Seabed(depth_m=400.0), plumes=(plume,), noise=QUIET), sounder(), STATE, seed=2)
+    ping, (box,) = hear(
+        Scene(seabed=Seabed(depth_m=400.0), plumes=(plume,), noise=QUIET), sounder(), STATE, seed=2
+    )
     assert box.class_name == "signal"
     assert box.across_track_m[0] < east_m - ping.lever_starboard_m < box.across_track_m[1]
     assert 180 < box.depth_m[0] < 320
