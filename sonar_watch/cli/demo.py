@@ -87,7 +87,8 @@ def _table(report: DemoReport) -> Table:
 
 def _row(event: EventScore) -> list[str]:
     def place(position: tuple[float, float] | None) -> str:
-        return f"{position[0]:.5f} {position[1]:.5f}" if position else "-"
+        # Two lines: the whole table fits 80 columns.
+        return f"{position[0]:.5f}\n{position[1]:.5f}" if position else "-"
 
     latency = event.latency_s if event.latency_s is not None else math.nan
     inside = {True: "yes", False: "no", None: "-"}[event.inside_ellipse]

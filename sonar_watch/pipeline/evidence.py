@@ -48,7 +48,12 @@ class EvidenceAlbum:
         if known is None or self._written.get(event_id) == frame_id:
             return None
         frame, detections = known
-        shown = [detection for detection in detections if detection.veto is None]
+        # Boxes of what is not the plume would hide it: they are in detections.jsonl.
+        shown = [
+            detection
+            for detection in detections
+            if detection.veto is None and detection.class_name == "signal"
+        ]
         path = self._folder / f"{event_id}.png"
         self._folder.mkdir(parents=True, exist_ok=True)
         write_png(path, annotate(frame, _boxes(frame, shown), [_label(item) for item in shown]))
