@@ -170,8 +170,7 @@ class Watch:
     def _turn(self, on_progress: Callable[[int], None]) -> bool:
         """Poll once, work once; return whether there was anything to do."""
         items = self._source.poll()
-        self._pipeline.offer(items)
-        done = self._pipeline.step()
+        done = self._pipeline.take(items)
         if done:
             on_progress(done)
         self._tell_status()

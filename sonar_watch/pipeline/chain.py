@@ -149,7 +149,7 @@ class Stages:
 
 
 class Pipeline:
-    """Takes items, gives alerts; one thread calls `offer` and `step` by turns."""
+    """Takes items, gives alerts; used by one thread."""
 
     def __init__(self, stages: Stages) -> None:
         self._stages = stages
@@ -163,8 +163,27 @@ class Pipeline:
         """Swaths that wait for their navigation."""
         return len(self._hold)
 
+    def take(self, items: Iterable[SourceItem]) -> int:
+        """Take what the sources found, do all that can be done; return the swaths done.
+
+        Where a line ends, what waits is done before the next item is looked at: the next line
+        may be years later, and its navigation would make the track forget this one's.
+        """
+        done = 0
+        for item in items:
+            self.offer([item])
+            if isinstance(item, LineEnd):
+                done += self._drain()
+        return done + self._drain()
+
+    def _drain(self) -> int:
+        done = 0
+        while more := self.step():
+            done += more
+        return done
+
     def offer(self, items: Iterable[SourceItem]) -> None:
-        """Take what the sources found."""
+        """Only take what the sources found."""
         for item in items:
             if isinstance(item, NavigationSample):
                 self._stages.track.add(item)

@@ -114,8 +114,6 @@ class NmeaLogSource:
         Seconds that only grow.
     """
 
-    only_navigation = True
-
     def __init__(
         self,
         options: NmeaLogOptions,

@@ -21,7 +21,6 @@ class _Lane:
     def __init__(self, source: Source, *, live: bool) -> None:
         self.source = source
         self.live = live
-        self.only_navigation = bool(getattr(source, "only_navigation", False))
         self.queue: deque[SourceItem] = deque()
         self.last_swath_at_s = float("-inf")
 
@@ -45,15 +44,11 @@ class _Lane:
             if is_swath(item):
                 self.last_swath_at_s = now_s
             # Never past the end of a line: which fix its last swaths get would depend on chance.
-            if isinstance(item, NavigationSample) and not ended and not self._gated:
+            if isinstance(item, NavigationSample) and not ended and self.live:
                 ahead.append(item)
             else:
                 self.queue.append(item)
         return ahead
-
-    @property
-    def _gated(self) -> bool:
-        return self.only_navigation and not self.live
 
     def blocks(self, now_s: float, patience_s: float) -> bool:
         """Return True while an earlier item could still come from here."""
@@ -71,8 +66,9 @@ class Merger:
       the order of a replay depends on the data alone, however much each poll brings.
     - A live source makes the others wait only when it gave a swath within the last
       `patience_s` seconds: then its next is likely on the way.
-    - Navigation runs ahead of the swaths of its source, never past a `LineEnd`. Recorded logs
-      that hold navigation alone run `lead_s` of data time ahead of the swaths, not more.
+    - Live navigation runs ahead of the swaths of its source, never past a `LineEnd`. Recorded
+      navigation runs at most `lead_s` of data time ahead of everything else: a track that has
+      heard next year's positions no longer keeps this year's.
     - `LineEnd` and `Quarantined` keep their place after what their source gave before.
     - No source is polled while `BUFFERED_PER_SOURCE` of its items wait.
 

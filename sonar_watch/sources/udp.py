@@ -119,7 +119,6 @@ class NmeaFeedSource:
     """
 
     exhausted = False
-    only_navigation = True
 
     def __init__(
         self,

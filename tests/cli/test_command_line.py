@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from realdata import real_data
@@ -16,6 +17,11 @@ from sonar_watch.cli import COMMANDS
 def sonar_watch(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "sonar_watch", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, timeout=90, cwd=cwd, check=False)
+
+
+def frames_of(out: Path) -> list[dict[str, Any]]:
+    """Return the objects of a result folder's detections.jsonl."""
+    return [json.loads(line) for line in (out / "detections.jsonl").read_text().splitlines()]
 
 
 def test_help_names_every_command() -> None:
@@ -133,7 +139,7 @@ def test_every_real_pair_is_replayed(tmp_path: Path) -> None:
     files = [real_data("kongsberg", name) for name in SWATHS]
     done = sonar_watch("replay", *files, "--out", tmp_path)
     assert done.returncode == 0, done.stderr
-    frames = [json.loads(line) for line in (tmp_path / "detections.jsonl").open()]
+    frames = frames_of(tmp_path)
     counts = {name: sum(frame["source"]["file"] == name for frame in frames) for name in SWATHS}
     assert counts == SWATHS
     assert [frame["time_utc"] for frame in frames] == sorted(frame["time_utc"] for frame in frames)
@@ -166,7 +172,7 @@ def test_rendered_pictures_replay_to_the_same_swaths(tmp_path: Path) -> None:
     for source, out in ((raw, "from_raw"), (tmp_path / "pictures", "from_pictures")):
         assert sonar_watch("replay", source, "--out", tmp_path / out).returncode == 0
     ids = [
-        [json.loads(line)["frame_id"] for line in (tmp_path / out / "detections.jsonl").open()]
+        [frame["frame_id"] for frame in frames_of(tmp_path / out)]
         for out in ("from_raw", "from_pictures")
     ]
     assert ids[0] == ids[1]

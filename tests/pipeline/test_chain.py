@@ -99,9 +99,7 @@ class Bench:
         self.pipeline = Pipeline(self.stages)
 
     def run(self, items: Sequence[SourceItem]) -> None:
-        self.pipeline.offer(items)
-        while self.pipeline.step():
-            pass
+        self.pipeline.take(items)
 
     def stored(self) -> list[bytes]:
         return [body for _, _, body in self.journal.alerts_after(0, 1000)]

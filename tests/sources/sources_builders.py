@@ -69,11 +69,10 @@ class GivenSource:
 
     def __init__(
         self, name: str, items: Iterable[SourceItem], sizes: Iterable[int] = (1,), *,
-        live: bool = False, only_navigation: bool = False,
+        live: bool = False,
     ) -> None:
         self.name = name
         self.items = list(items)
-        self.only_navigation = only_navigation
         self.closed = False
         self._sizes = list(sizes)
         self._live = live

@@ -65,11 +65,18 @@ def test_a_source_that_has_nothing_yet_makes_the_others_wait() -> None:
     assert seconds_of(drain(merger)) == [1, 5]
 
 
-def test_navigation_goes_ahead_of_the_swaths_of_its_source() -> None:
+def test_live_navigation_goes_ahead_of_the_swaths_of_its_source() -> None:
     items = [*pings(1, 2), make_navigation(START_S + 3), *pings(3)]
-    given = drain(Merger([GivenSource("a", items, [9])], live=False))
+    given = Merger([GivenSource("a", items, [9], live=True)]).poll()
     assert isinstance(given[0], NavigationSample)
     assert seconds_of(given) == [1, 2, 3]
+
+
+def test_recorded_navigation_waits_for_what_is_years_earlier() -> None:
+    later = [make_navigation(START_S + 1e8), *pings(1e8)]
+    merger = Merger([GivenSource("a", pings(1, 2)), GivenSource("b", later, [9])], live=False)
+    given = drain(merger)
+    assert given[2:] == later
 
 
 def test_navigation_does_not_pass_the_end_of_a_line() -> None:
@@ -89,7 +96,7 @@ def test_line_ends_and_refusals_keep_their_place() -> None:
 def test_recorded_navigation_runs_ahead_but_not_far() -> None:
     log = [make_navigation(START_S + second) for second in range(0, 1000, 10)]
     merger = Merger(
-        [GivenSource("raw", pings(100, 200)), GivenSource("log", log, only_navigation=True)],
+        [GivenSource("raw", pings(100, 200)), GivenSource("log", log)],
         live=False, lead_s=60.0)
     heard_s = 0.0
     for item in drain(merger):
@@ -101,8 +108,7 @@ def test_recorded_navigation_runs_ahead_but_not_far() -> None:
 
 
 def test_a_long_log_is_not_read_far_ahead() -> None:
-    log = GivenSource("log", [make_navigation(START_S + second) for second in range(5000)], [50],
-                      only_navigation=True)
+    log = GivenSource("log", [make_navigation(START_S + second) for second in range(5000)], [50])
     merger = Merger([log, GivenSource("raw", pings(1), [0] * 200 + [1])], live=False)
     poll_times(merger, 10)
     assert len(log.items) >= 5000 - BUFFERED_PER_SOURCE - 50
@@ -117,8 +123,7 @@ def test_a_full_buffer_is_not_filled_further() -> None:
 
 def test_live_navigation_passes_at_once() -> None:
     merger = Merger([GivenSource("a", pings(1), [0], live=True),
-                     GivenSource("feed", [make_navigation(START_S)], live=True,
-                                 only_navigation=True)])
+                     GivenSource("feed", [make_navigation(START_S)], live=True)])
     assert len(merger.poll()) == 1
     assert not merger.exhausted
 
