@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from sonar_watch.alerts.reading import JournalReader
-from sonar_watch.errors import NavigationError
 from sonar_watch.exporters.geojson import write_geojson
 from sonar_watch.formats.sidecar import write_sidecar
 from sonar_watch.geolocation.navigation import NavigationTrack
 from sonar_watch.images import write_atomic, write_png
-from sonar_watch.pipeline.hold import NavigationHold
+from sonar_watch.pipeline.hold import NavigationHold, Settled, SwathItem
 from sonar_watch.records import (
-    LineEnd,
     NavigationFix,
-    NavigationSample,
+    Quarantined,
+    SourceItem,
     WaterColumnFrame,
     WaterColumnPing,
 )
@@ -25,6 +25,8 @@ from sonar_watch.settings import Settings
 from sonar_watch.sources.replay import open_inputs
 from sonar_watch.watercolumn.raster import Rasteriser
 from sonar_watch.watercolumn.render import annotate
+
+log = logging.getLogger(__name__)
 
 _PAGE = 1000
 
@@ -87,7 +89,7 @@ def render_lines(
     Parameters
     ----------
     annotated : bool
-        Also write `<stem>.annotated.jpg`-like pictures for people, in `out/annotated`.
+        Also write pictures for people, with axes and seabed, in `out/annotated`.
     """
     out.mkdir(parents=True, exist_ok=True)
     raster = Rasteriser(settings.raster)
@@ -115,25 +117,17 @@ def _pings(
     for source in open_inputs(inputs):
         try:
             while not source.exhausted:
-                for item in source.poll():
-                    if isinstance(item, NavigationSample):
-                        track.add(item)
-                    elif isinstance(item, LineEnd):
-                        hold.end_line(item)
-                    elif isinstance(item, WaterColumnPing):
-                        hold.add(item)
-                yield from _released(hold, track)
+                for left in hold.take(_usable(source.poll())):
+                    if isinstance(left, Settled) and isinstance(left.swath, WaterColumnPing):
+                        yield left.swath, left.fix
         finally:
             source.close()
-    yield from _released(hold, track)
 
 
-def _released(
-    hold: NavigationHold, track: NavigationTrack
-) -> Iterator[tuple[WaterColumnPing, NavigationFix | None]]:
-    for swath in hold.release(1_000_000):
-        if isinstance(swath, WaterColumnPing):
-            try:
-                yield swath, track.fix(swath.time_utc)
-            except NavigationError:
-                yield swath, None
+def _usable(items: Iterable[SourceItem]) -> Iterator[SwathItem]:
+    """Yield all but what was set aside, which is said."""
+    for item in items:
+        if isinstance(item, Quarantined):
+            log.warning("%s: %s", item.source.file, item.reason)
+        else:
+            yield item

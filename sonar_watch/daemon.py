@@ -137,6 +137,7 @@ class Watch:
             monitor=self.monitor,
             album=album if settings.pipeline.evidence else None,
             preview=self._preview,
+            heartbeat=self._tell_status,
         )
 
     def run(self, on_progress: Callable[[int], None] = lambda _: None) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from itertools import islice
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,14 +16,13 @@ from sonar_watch.detection.detections import Detections
 from sonar_watch.errors import (
     ConfigurationError,
     JournalError,
-    NavigationError,
     SonarWatchError,
     WireError,
 )
 from sonar_watch.geolocation.georeference import PositionOptions, georeference
 from sonar_watch.monitoring import Monitor
 from sonar_watch.pipeline.evidence import EvidenceAlbum
-from sonar_watch.pipeline.hold import NavigationHold, Swath, Track
+from sonar_watch.pipeline.hold import NavigationHold, Settled, Swath, SwathItem, Track
 from sonar_watch.records import (
     Alert,
     ByteImage,
@@ -146,6 +145,7 @@ class Stages:
     monitor: Monitor = field(default_factory=Monitor)
     album: EvidenceAlbum | None = None
     preview: Callable[[GeolocatedFrame], None] = lambda _: None
+    heartbeat: Callable[[], None] = lambda: None
 
 
 class Pipeline:
@@ -153,10 +153,9 @@ class Pipeline:
 
     def __init__(self, stages: Stages) -> None:
         self._stages = stages
-        self._hold = NavigationHold(
-            stages.track, stages.options.hold_swaths, stages.options.hold_s
-        )
-        self._offered: set[str] = set()
+        self._hold = NavigationHold(stages.track, stages.options.hold_swaths, stages.options.hold_s)
+        self._waiting: set[str] = set()
+        self._batch_frames = stages.options.batch_frames
 
     @property
     def waiting(self) -> int:
@@ -164,85 +163,61 @@ class Pipeline:
         return len(self._hold)
 
     def take(self, items: Iterable[SourceItem]) -> int:
-        """Take what the sources found, do all that can be done; return the swaths done.
-
-        Where a line ends, what waits is done before the next item is looked at: the next line
-        may be years later, and its navigation would make the track forget this one's.
-        """
+        """Take what the sources found, do all that can be done; return the swaths done."""
         done = 0
-        for item in items:
-            self.offer([item])
-            if isinstance(item, LineEnd):
-                done += self._drain()
-        return done + self._drain()
-
-    def _drain(self) -> int:
-        done = 0
-        while more := self.step():
-            done += more
+        for group in _groups(self._hold.take(self._admitted(items)), self._batch_frames):
+            done += self._work(group)
+            self._stages.heartbeat()
         return done
 
-    def offer(self, items: Iterable[SourceItem]) -> None:
-        """Only take what the sources found."""
+    def _admitted(self, items: Iterable[SourceItem]) -> Iterator[SwathItem]:
+        """Yield what is to be done; set aside what the sources could not use."""
         for item in items:
-            if isinstance(item, NavigationSample):
-                self._stages.track.add(item)
-            elif isinstance(item, LineEnd):
-                self._hold.end_line(item)
-            elif isinstance(item, Quarantined):
+            if isinstance(item, Quarantined):
                 self._set_aside(item)
-            else:
-                self._offer_swath(item)
+            elif isinstance(item, NavigationSample | LineEnd) or self._is_new(item):
+                yield item
 
-    def _offer_swath(self, swath: Swath) -> None:
-        """Hold a swath unless it was done before or waits already (twice in one folder)."""
+    def _is_new(self, swath: Swath) -> bool:
+        """Return whether a swath was not done before and does not wait already."""
         frame_id = swath.frame_id
-        if frame_id in self._offered or self._stages.ledger.is_done(frame_id):
+        if frame_id in self._waiting or self._stages.ledger.is_done(frame_id):
             self._stages.monitor.count("frames_repeated")
-            return
-        self._offered.add(frame_id)
-        self._hold.add(swath)
+            return False
+        self._waiting.add(frame_id)
+        return True
 
     def _set_aside(self, item: Quarantined) -> None:
         log.warning("quarantined %s: %s", item.source.file, item.reason)
         self._stages.monitor.quarantine(item.reason)
         self._stages.ledger.quarantine(item)
 
-    def step(self) -> int:
-        """Process one batch of what is released; return the number of swaths done."""
+    def _work(self, group: Sequence[Settled | LineEnd]) -> int:
+        """Do one batch: draw, detect, locate, track; store; send. Return the swaths done."""
         batch = _Batch()
-        frames: list[WaterColumnFrame] = []
-        for released in self._hold.release(self._stages.options.batch_frames):
-            if isinstance(released, Mapping):
-                batch.checkpoints.update(_as_checkpoint(released))
-            else:
-                frames.extend(self._guarded_frame(released, batch))
-        for frame, detections in zip(frames, self._guarded_detect(frames, batch), strict=True):
+        settled: list[tuple[WaterColumnFrame, str | None]] = []
+        for left in group:
+            if isinstance(left, LineEnd):
+                batch.checkpoints.update(_as_checkpoint(left.checkpoint))
+            elif (frame := self._guarded_frame(left, batch)) is not None:
+                settled.append((frame, left.note))
+        found = self._guarded_detect([frame for frame, _ in settled], batch)
+        for (frame, note), detections in zip(settled, found, strict=True):
             if detections is not None:
-                self._guarded_finish(frame, detections, batch)
+                self._guarded_finish(frame, detections, note, batch)
         self._commit(batch)
         return len(batch.frames)
 
-    def _guarded_frame(self, swath: Swath, batch: _Batch) -> list[WaterColumnFrame]:
+    def _guarded_frame(self, settled: Settled, batch: _Batch) -> WaterColumnFrame | None:
+        if settled.fix is None:
+            self._stages.monitor.count("frames_without_navigation")
+        swath = settled.swath
         try:
-            return [self._to_frame(swath)]
+            if isinstance(swath, WaterColumnFrame):
+                return replace(swath, navigation=settled.fix)
+            return self._stages.raster.frame(swath, settled.fix)
         except Exception as error:  # noqa: BLE001 - the one place: a bad frame never stops the watch
             self._give_up(swath, error, batch)
-            return []
-
-    def _to_frame(self, swath: Swath) -> WaterColumnFrame:
-        if isinstance(swath, WaterColumnFrame):
-            if swath.navigation is not None:
-                return swath
-            return replace(swath, navigation=self._fix(swath.time_utc))
-        return self._stages.raster.frame(swath, self._fix(swath.time_utc))
-
-    def _fix(self, time_utc: datetime) -> NavigationFix | None:
-        try:
-            return self._stages.track.fix(time_utc)
-        except NavigationError as error:
-            self._stages.monitor.count("frames_without_navigation")
-            log.debug("no navigation at %s: %s", iso_utc(time_utc), error)
             return None
 
     def _guarded_detect(
@@ -263,10 +238,10 @@ class Pipeline:
             return None
 
     def _guarded_finish(
-        self, frame: WaterColumnFrame, detections: Detections, batch: _Batch
+        self, frame: WaterColumnFrame, detections: Detections, note: str | None, batch: _Batch
     ) -> None:
         try:
-            located = self._locate(frame, detections)
+            located = self._locate(frame, detections, note)
         except Exception as error:  # noqa: BLE001 - as above
             self._give_up(frame, error, batch)
             return
@@ -277,9 +252,13 @@ class Pipeline:
         self._keep_evidence(frame, located)
         self._stages.monitor.frame_done(frame.time_utc.timestamp(), len(located.detections))
 
-    def _locate(self, frame: WaterColumnFrame, detections: Detections) -> GeolocatedFrame:
+    def _locate(
+        self, frame: WaterColumnFrame, detections: Detections, note: str | None
+    ) -> GeolocatedFrame:
         reasons = [veto(xyxy, frame, self._stages.vetoes) for xyxy in detections.xyxy]
         placed = georeference(frame, detections, reasons, self._stages.position)
+        if note is not None:
+            placed = tuple(replace(detection, position_note=note) for detection in placed)
         geometry = frame.geometry
         seabed = geometry.seabed_depth_m
         known = None if seabed is None or np.isnan(seabed).all() else float(np.nanmedian(seabed))
@@ -320,7 +299,7 @@ class Pipeline:
         except JournalError:
             log.critical("the journal refused a commit: stopping before anything is sent")
             raise
-        self._offered.difference_update(entry.frame_id for entry in batch.frames)
+        self._waiting.difference_update(entry.frame_id for entry in batch.frames)
         for item in batch.quarantined:
             self._set_aside(item)
         stages.publish(alerts)
@@ -361,6 +340,14 @@ class Pipeline:
         for alert in alerts:
             if alert.kind in ("end", "retract"):
                 album.forget(alert.event.event_id)
+
+
+def _groups(
+    items: Iterable[Settled | LineEnd], size: int
+) -> Iterator[tuple[Settled | LineEnd, ...]]:
+    iterator = iter(items)
+    while group := tuple(islice(iterator, size)):
+        yield group
 
 
 def _as_checkpoint(checkpoint: Mapping[str, Any]) -> dict[str, Any]:

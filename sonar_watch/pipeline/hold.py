@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
+from sonar_watch.errors import NavigationError
 from sonar_watch.records import (
     LineEnd,
     NavigationFix,
@@ -17,6 +18,7 @@ from sonar_watch.records import (
 )
 
 Swath = WaterColumnPing | WaterColumnFrame
+SwathItem = Swath | NavigationSample | LineEnd
 
 
 class Track(Protocol):
@@ -25,6 +27,23 @@ class Track(Protocol):
     def add(self, sample: NavigationSample) -> None: ...
     def covers(self, time_utc: datetime) -> bool: ...
     def fix(self, time_utc: datetime) -> NavigationFix: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A swath that no longer waits.
+
+    Parameters
+    ----------
+    swath : WaterColumnPing or WaterColumnFrame
+    fix : NavigationFix or None
+    note : str or None
+        Why there is no fix.
+    """
+
+    swath: Swath
+    fix: NavigationFix | None
+    note: str | None
 
 
 @dataclass(slots=True)
@@ -62,34 +81,54 @@ class NavigationHold:
         """Swaths held."""
         return self._swaths
 
-    def add(self, swath: Swath) -> None:
-        """Put a swath at the end of the queue."""
+    def take(self, items: Iterable[SwathItem]) -> Iterator[Settled | LineEnd]:
+        """Yield what leaves, in order: swaths with the ship's fix, and the ends of lines.
+
+        Where a line ends, what waits leaves before the next item is looked at: the next line
+        may be years later, and its navigation would make the track forget this one's.
+        """
+        for item in items:
+            if isinstance(item, NavigationSample):
+                self._track.add(item)
+            elif isinstance(item, LineEnd):
+                self._end_line(item)
+                yield from self._release()
+            else:
+                self._add(item)
+        yield from self._release()
+
+    def _release(self) -> Iterator[Settled | LineEnd]:
+        while self._queue:
+            head = self._queue[0]
+            if isinstance(head, _Held) and not self._leaves(head):
+                return
+            self._queue.popleft()
+            if isinstance(head, LineEnd):
+                yield head
+            else:
+                self._swaths -= 1
+                yield self._settle(head.swath)
+
+    def _settle(self, swath: Swath) -> Settled:
+        if isinstance(swath, WaterColumnFrame) and swath.navigation is not None:
+            return Settled(swath, swath.navigation, None)
+        try:
+            return Settled(swath, self._track.fix(swath.time_utc), None)
+        except NavigationError as error:
+            return Settled(swath, None, str(error))
+
+    def _add(self, swath: Swath) -> None:
         settled = isinstance(swath, WaterColumnFrame) and swath.navigation is not None
         self._queue.append(_Held(swath, swath.source.source, settled))
         self._newest_utc = max(self._newest_utc, swath.time_utc)
         self._swaths += 1
 
-    def end_line(self, end: LineEnd) -> None:
-        """Note that no more navigation comes for what this source gave."""
+    def _end_line(self, end: LineEnd) -> None:
+        """No more navigation comes for what this source gave."""
         for held in self._queue:
             if isinstance(held, _Held) and held.source == end.source:
                 held.settled = True
         self._queue.append(end)
-
-    def release(self, most: int) -> Iterator[Swath | Mapping[str, Any]]:
-        """Yield up to `most` settled swaths in order, and the checkpoints between them."""
-        while self._queue and most > 0:
-            head = self._queue[0]
-            if isinstance(head, LineEnd):
-                self._queue.popleft()
-                yield head.checkpoint
-                continue
-            if not self._leaves(head):
-                return
-            self._queue.popleft()
-            self._swaths -= 1
-            most -= 1
-            yield head.swath
 
     def _leaves(self, held: _Held) -> bool:
         too_many = self._swaths > self._limit

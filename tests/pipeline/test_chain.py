@@ -212,11 +212,9 @@ def test_checkpoints_follow_what_they_stand_for(
     bench: Bench, line: tuple[list[SourceItem], ToldDetector]
 ) -> None:
     end = LineEnd(source="simulation", checkpoint={"key": "raw/line", "value": {"complete": True}})
-    bench.pipeline.offer([*line[0][:-1], end])
-    bench.pipeline.step()
+    bench.pipeline.take(line[0][:-20])
     assert bench.journal.checkpoint("raw/line") is None
-    while bench.pipeline.step():
-        pass
+    bench.pipeline.take([*line[0][-20:-1], end])
     assert bench.journal.checkpoint("raw/line") == {"complete": True}
 
 

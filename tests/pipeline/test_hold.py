@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
 from sonar_watch.geolocation.navigation import NavigationTrack
-from sonar_watch.pipeline.hold import NavigationHold
+from sonar_watch.pipeline.hold import NavigationHold, Settled
 from sonar_watch.records import (
     FrameGeometry,
     LineEnd,
@@ -42,9 +41,10 @@ def navigation(second: float) -> NavigationSample:
     )
 
 
-def released(hold: NavigationHold) -> list[str]:
+def take(hold: NavigationHold, *items: WaterColumnFrame | NavigationSample | LineEnd) -> list[str]:
+    """Return the ids of the swaths that leave, "end" where a line ends."""
     return [
-        "checkpoint" if isinstance(item, Mapping) else item.frame_id for item in hold.release(100)
+        left.swath.frame_id if isinstance(left, Settled) else "end" for left in hold.take(items)
     ]
 
 
@@ -55,51 +55,54 @@ def track() -> NavigationTrack:
 
 def test_a_swath_waits_until_navigation_brackets_it(track: NavigationTrack) -> None:
     hold = NavigationHold(track, 100, 120.0)
-    hold.add(frame(5.0))
-    track.add(navigation(4.0))
-    assert released(hold) == []
-    track.add(navigation(8.0))
-    assert released(hold) == ["images-5.0"]
+    assert take(hold, frame(5.0), navigation(4.0)) == []
+    (left,) = hold.take([navigation(8.0)])
+    assert isinstance(left, Settled)
+    assert left.fix is not None
+    assert left.note is None
     assert len(hold) == 0
 
 
 def test_the_head_holds_back_what_is_behind_it(track: NavigationTrack) -> None:
     hold = NavigationHold(track, 100, 120.0)
-    for second in (5.0, 6.0, 30.0):
-        hold.add(frame(second))
-    track.add(navigation(4.0))
-    track.add(navigation(12.0))
-    assert released(hold) == ["images-5.0", "images-6.0"]
+    frames = [frame(second) for second in (5.0, 6.0, 30.0)]
+    assert take(hold, *frames, navigation(4.0), navigation(12.0)) == ["images-5.0", "images-6.0"]
     assert len(hold) == 1
 
 
 def test_the_end_of_a_line_lets_its_own_source_go(track: NavigationTrack) -> None:
     hold = NavigationHold(track, 100, 120.0)
-    hold.add(frame(1.0, "raw"))
-    hold.end_line(LineEnd(source="raw", checkpoint={"key": "k", "value": 1}))
-    hold.add(frame(2.0, "raw"))
-    assert released(hold) == ["raw-1.0", "checkpoint"]
+    items = (frame(1.0, "raw"), LineEnd(source="raw"), frame(2.0, "raw"))
+    assert take(hold, *items) == ["raw-1.0", "end"]
     assert len(hold) == 1
+
+
+def test_what_leaves_without_a_fix_says_why(track: NavigationTrack) -> None:
+    hold = NavigationHold(track, 100, 120.0)
+    left, _ = hold.take([frame(1.0), LineEnd(source="images")])
+    assert isinstance(left, Settled)
+    assert left.fix is None
+    assert "position" in (left.note or "")
+
+
+def test_a_line_years_later_does_not_take_the_navigation_of_this_one(
+    track: NavigationTrack,
+) -> None:
+    hold = NavigationHold(track, 100, 120.0)
+    later = [navigation(3e8), navigation(3e8 + 1)]
+    items = [frame(5.0), navigation(4.5), LineEnd(source="images"), *later]
+    left, _ = hold.take(items)
+    assert isinstance(left, Settled)
+    assert left.fix is not None
 
 
 def test_nothing_waits_longer_than_navigation_can_come(track: NavigationTrack) -> None:
     hold = NavigationHold(track, 100, 120.0)
-    hold.add(frame(0.0))
-    hold.add(frame(119.0))
-    assert released(hold) == []
-    hold.add(frame(121.0))
-    assert released(hold) == ["images-0.0"]
+    assert take(hold, frame(0.0), frame(119.0)) == []
+    assert take(hold, frame(121.0)) == ["images-0.0"]
 
 
 def test_a_full_hold_lets_the_oldest_go(track: NavigationTrack) -> None:
     hold = NavigationHold(track, 3, 1e6)
-    for second in range(5):
-        hold.add(frame(float(second)))
-    assert released(hold) == ["images-0.0", "images-1.0"]
-
-
-def test_a_release_takes_no_more_than_asked(track: NavigationTrack) -> None:
-    hold = NavigationHold(track, 1, 1e6)
-    for second in range(6):
-        hold.add(frame(float(second)))
-    assert len(list(hold.release(2))) == 2
+    frames = [frame(float(second)) for second in range(5)]
+    assert take(hold, *frames) == ["images-0.0", "images-1.0"]
