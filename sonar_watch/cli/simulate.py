@@ -27,6 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--length", type=float, default=1500.0, metavar="M", help="of each line")
     parser.add_argument("--contrast", type=float, default=None, metavar="DB", help="of all plumes")
     parser.add_argument("--scenes", type=int, default=1000, help="of a training set")
+    parser.add_argument("--swaths", type=int, default=3, help="of each scene of a training set")
+    parser.add_argument(
+        "--validation", type=float, default=0.1, metavar="SHARE", help="of the scenes kept apart"
+    )
     parser.add_argument(
         "--pace",
         type=float,
@@ -45,7 +49,12 @@ def run(options: argparse.Namespace) -> int:
 def _make_dataset(options: argparse.Namespace) -> int:
     from sonar_watch.simulation.dataset import DatasetOptions, make_dataset
 
-    wanted = DatasetOptions(scenes=options.scenes, seed=options.seed)
+    wanted = DatasetOptions(
+        scenes=options.scenes,
+        swaths_per_scene=options.swaths,
+        validation_share=options.validation,
+        seed=options.seed,
+    )
     with progress("scenes", options.scenes) as advance:
         path = make_dataset(options.out, wanted, lambda _: advance())
     print_json({"data": str(path), "scenes": options.scenes, "seed": options.seed})

@@ -23,8 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--hours", type=float, default=None, help="stop after so many hours")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--zoom", type=float, default=0.2, help="range of random zoom (+-)")
+    parser.add_argument("--shift", type=float, default=0.1, help="range of random shift (+-)")
+    parser.add_argument("--threads", type=int, default=None, help="of torch on the CPU")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda:0")
+    parser.add_argument(
+        "--export-size", type=int, default=None, metavar="PX", help="input of the exported weights"
+    )
     parser.add_argument("--note", default="", help="data and recipe, for the manifest")
 
 
@@ -42,6 +48,9 @@ def run(options: argparse.Namespace) -> int:
         batch=options.batch,
         seed=options.seed,
         resume=options.resume,
+        scale=options.zoom,
+        translate=options.shift,
+        threads=options.threads,
         time_limit_h=options.hours,
         device=options.device,
     )
@@ -61,6 +70,9 @@ def _export(checkpoint: Path, options: argparse.Namespace) -> None:
     from sonar_watch.learning.export import ModelFacts, export_weights
 
     entry = export_weights(
-        checkpoint, options.name, options.models, ModelFacts(trained_on=options.note)
+        checkpoint,
+        options.name,
+        options.models,
+        ModelFacts(trained_on=options.note, image_size=options.export_size),
     )
     print_json({"weights": entry.name, "models": str(options.models)})
