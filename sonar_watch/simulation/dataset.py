@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from sonar_watch.detection.detections import Detections
@@ -32,6 +31,7 @@ from sonar_watch.simulation.scene import (
 )
 from sonar_watch.simulation.ship import ShipState
 from sonar_watch.simulation.sounders import FAMILIES, sounder_for
+from sonar_watch.watercolumn.opencv import opencv
 from sonar_watch.watercolumn.raster import Rasteriser, RasterOptions
 
 Row = tuple[float, ...]
@@ -156,6 +156,7 @@ class _Sheet:
         if self._filled_px + size[1] > self._side_px:
             self.write()
         top = self._filled_px
+        cv2 = opencv()
         resized = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
         self._image[top : top + size[1], : size[0]] = resized
         shift = np.array([0, top, 0, top, 0])

@@ -6,4 +6,5 @@ contrast  echo levels -> grey values
 raster    WaterColumnPing -> WaterColumnFrame
 vetoes    boxes that cannot be plumes, and why
 render    a frame with axes and boxes, for people
+opencv    the one import of OpenCV, when it is needed
 """

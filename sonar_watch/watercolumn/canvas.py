@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from sonar_watch.errors import GeometryError
@@ -18,6 +17,7 @@ from sonar_watch.records import (
     WaterColumnPing,
 )
 from sonar_watch.watercolumn.fan import FEWEST_DETECTIONS, Fan, place
+from sonar_watch.watercolumn.opencv import opencv
 
 EXTENT_STEP = 1.08
 """Extents grow in these ratios, so that neighbouring pings share look-up tables."""
@@ -150,7 +150,7 @@ def clear_below(image: ByteImage, geometry: FrameGeometry, factor: float) -> Non
         return
     column = np.arange(geometry.width_px)
     depth = np.interp(column, column[known], geometry.seabed_depth_m[known])
-    depth = cv2.dilate(depth[None, :], np.ones((1, 11)))[0]
+    depth = opencv().dilate(depth[None, :], np.ones((1, 11)))[0]
     last = (depth - geometry.top_m) * factor / geometry.pixel_depth_m
     start = max(0, int(np.min(last)))
     row = np.arange(start, geometry.height_px, dtype=np.float32) + np.float32(0.5)

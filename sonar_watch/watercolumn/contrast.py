@@ -8,11 +8,11 @@ that threshold in the median, which is then still right while fewer than half ar
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from sonar_watch.records import ByteImage, Float32Array, FloatArray, IntArray
+from sonar_watch.watercolumn.opencv import opencv
 
 MEDIAN_BEAMS = 96
 """Most beams that a row's median is taken over; counted in bytes, so below 256."""
@@ -33,6 +33,7 @@ def decimate(samples: npt.NDArray[np.int8], factor: int, count: int) -> ByteImag
     levels = np.bitwise_xor(samples[:, : rows * factor].view(np.uint8), np.uint8(0x80))
     if factor == 1:
         return np.ascontiguousarray(levels)
+    cv2 = opencv()
     means = cv2.blur(levels, (factor, 1), anchor=(0, 0), borderType=cv2.BORDER_REPLICATE)
     return np.ascontiguousarray(means[:, ::factor])
 

@@ -14,7 +14,6 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -39,6 +38,7 @@ from sonar_watch.watercolumn.canvas import (
 from sonar_watch.watercolumn.contrast import backgrounds, decimate, encode, valid_rows
 from sonar_watch.watercolumn.fan import Fan, fan_of
 from sonar_watch.watercolumn.geometry import LaunchMap, launch_map
+from sonar_watch.watercolumn.opencv import opencv
 
 ANGLE_STEP_DEG = 0.02
 """Of the table from angle to beam: a twentieth of the narrowest beam spacing."""
@@ -108,10 +108,16 @@ class Rasteriser:
     Parameters
     ----------
     options : RasterOptions
+
+    Raises
+    ------
+    ConfigurationError
+        OpenCV is not installed.
     """
 
     def __init__(self, options: RasterOptions | None = None) -> None:
         self.options = options or RasterOptions()
+        self._cv2 = opencv()  # A watch that cannot draw does not start.
         self._maps: OrderedDict[Hashable, _PixelRays] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -180,12 +186,12 @@ class Rasteriser:
         row_of_pixel = rays.range_m * np.float32(samples_per_m / factor)
         row_of_pixel -= np.float32((factor - 1) / 2 / factor)
         return np.asarray(
-            cv2.remap(
+            self._cv2.remap(
                 grey,
                 row_of_pixel,
                 beam_of_pixel,
-                cv2.INTER_LINEAR,
-                borderMode=cv2.BORDER_CONSTANT,
+                self._cv2.INTER_LINEAR,
+                borderMode=self._cv2.BORDER_CONSTANT,
                 borderValue=0,
             )
         )

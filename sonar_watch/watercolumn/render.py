@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -17,6 +16,7 @@ from sonar_watch.records import (
     WaterColumnFrame,
     iso_utc,
 )
+from sonar_watch.watercolumn.opencv import opencv
 
 Colour = tuple[int, int, int]
 
@@ -31,7 +31,7 @@ BOX: Colour = (110, 255, 110)
 LEFT, TOP, RIGHT, BOTTOM = 74, 40, 20, 52
 SMALLEST_WIDTH_PX = 900
 
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_FONT = 0  # cv2.FONT_HERSHEY_SIMPLEX
 _TEXT, _TITLE = 0.45, 0.52
 
 
@@ -74,6 +74,7 @@ def coloured(image: ByteImage) -> ByteImage:
     """Return a BGR picture of grey values; where there is no data (0) a flat dark tone."""
     if image.ndim == 3:
         return image.copy()
+    cv2 = opencv()
     picture = cv2.applyColorMap(image, cv2.COLORMAP_INFERNO)
     picture[image == 0] = NOTHING
     return np.asarray(picture)
@@ -112,6 +113,7 @@ def _minutes(degrees: float, signs: str, digits: int) -> str:
 
 
 def _page(frame: WaterColumnFrame, scale: int) -> ByteImage:
+    cv2 = opencv()
     picture = coloured(frame.image)
     height, width = scale * picture.shape[0], scale * picture.shape[1]
     page = np.full((TOP + height + BOTTOM, LEFT + width + RIGHT, 3), PAGE, np.uint8)
@@ -159,10 +161,12 @@ def _dashes(points: FloatArray, length: int = 4) -> Iterator[FloatArray]:
 
 def _polyline(area: ByteImage, points: FloatArray, colour: Colour) -> None:
     if len(points) > 1:
+        cv2 = opencv()
         cv2.polylines(area, [np.rint(points).astype(np.int32)], False, colour, 1, cv2.LINE_AA)
 
 
 def _draw_box(page: ByteImage, xyxy: list[float], label: str, scale: int) -> None:
+    cv2 = opencv()
     left, top, right, bottom = (round(value * scale) for value in xyxy)
     corner, opposite = (LEFT + left, TOP + top), (LEFT + right, TOP + bottom)
     cv2.rectangle(page, corner, opposite, PAGE, 3, cv2.LINE_AA)
@@ -173,6 +177,7 @@ def _draw_box(page: ByteImage, xyxy: list[float], label: str, scale: int) -> Non
 
 def _draw_label(page: ByteImage, label: str, corner: tuple[int, int]) -> None:
     """Dark on the box's colour, above the box where there is room, always on the page."""
+    cv2 = opencv()
     (width, height), _ = cv2.getTextSize(label, _FONT, _TEXT, 1)
     x = min(max(corner[0], LEFT), page.shape[1] - width - 8)
     y = max(corner[1] - 3, TOP + height + 6)
@@ -181,6 +186,7 @@ def _draw_label(page: ByteImage, label: str, corner: tuple[int, int]) -> None:
 
 
 def _draw_axes(page: ByteImage, geometry: FrameGeometry, scale: int) -> None:
+    cv2 = opencv()
     width, height = geometry.width_px * scale, geometry.height_px * scale
     cv2.rectangle(page, (LEFT - 1, TOP - 1), (LEFT + width, TOP + height), FAINT, 1)
     for metres in ticks(geometry.left_m, geometry.right_m, max(2, width // 110)):
@@ -197,6 +203,7 @@ def _draw_axes(page: ByteImage, geometry: FrameGeometry, scale: int) -> None:
 
 
 def _draw_legend(page: ByteImage, geometry: FrameGeometry, y: int) -> None:
+    cv2 = opencv()
     _write(page, (LEFT, y), "across-track m, starboard +", FAINT)
     x = LEFT + 250
     known = {
@@ -229,7 +236,7 @@ def _number(metres: float) -> str:
 
 
 def _width(text: str) -> int:
-    return int(cv2.getTextSize(text, _FONT, _TEXT, 1)[0][0])
+    return int(opencv().getTextSize(text, _FONT, _TEXT, 1)[0][0])
 
 
 def _write_centred(page: ByteImage, middle: tuple[int, int], text: str) -> None:
@@ -239,4 +246,5 @@ def _write_centred(page: ByteImage, middle: tuple[int, int], text: str) -> None:
 def _write(
     page: ByteImage, corner: tuple[int, int], text: str, colour: Colour, size: float = _TEXT
 ) -> None:
+    cv2 = opencv()
     cv2.putText(page, text, corner, _FONT, size, colour, 1, cv2.LINE_AA)
