@@ -20,7 +20,7 @@ from typing import Any, Self
 from sonar_watch.alerts.reading import JournalReader
 from sonar_watch.alerts.serving import PublisherOptions, Serving
 from sonar_watch.alerts.wire import LOSSY_TOPICS, Message, pack_object, unpack_object
-from sonar_watch.errors import ConfigurationError, JournalError
+from sonar_watch.errors import ConfigurationError, JournalError, WireError
 from sonar_watch.records import Alert
 
 __all__ = ["Publisher", "PublisherOptions"]
@@ -63,8 +63,10 @@ class Publisher:
 
         Raises
         ------
+        WireError
+            An endpoint cannot be bound now: taken, or its address is not up yet.
         ConfigurationError
-            An endpoint cannot be bound, or the keys cannot be read.
+            The keys cannot be read, or an endpoint can never be bound.
         JournalError
             The journal cannot be read.
         """
@@ -73,7 +75,7 @@ class Publisher:
             serving = Serving(
                 self.options, reader, watch=lambda: self._status, wakened=self._wakened
             )
-        except (ConfigurationError, JournalError):
+        except (ConfigurationError, JournalError, WireError):
             reader.close()
             raise
         self.endpoints = serving.endpoints

@@ -5,6 +5,7 @@ Everything here runs in one thread, as ZeroMQ and the order of messages want it.
 
 from __future__ import annotations
 
+import errno
 import logging
 import socket
 import time
@@ -31,13 +32,23 @@ from sonar_watch.alerts.wire import (
     pack_object,
     require_secure,
 )
-from sonar_watch.errors import ConfigurationError, JournalError
+from sonar_watch.errors import ConfigurationError, JournalError, WireError
 from sonar_watch.records import iso_utc
 
 log = logging.getLogger(__name__)
 
 _REQUESTS_PER_TURN = 64
 _ANSWERS_WAITING = 16
+
+_NEVER = (errno.EINVAL, errno.ENAMETOOLONG, zmq.EPROTONOSUPPORT)
+_NOT_UP = "is the network up, and is this an address of this host?"
+_ADVICE: dict[int, str] = {
+    errno.EADDRINUSE: "is another watch running? stop it, or choose another port under alerts",
+    errno.EADDRNOTAVAIL: _NOT_UP,
+    errno.ENODEV: _NOT_UP,
+    errno.EACCES: "this user may not: choose a port from 1024 up, or a folder it may write",
+    errno.ENOENT: "make the folder of the ipc:// path",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +112,10 @@ class Serving:
 
     Raises
     ------
+    WireError
+        An endpoint cannot be bound now: taken, or its address is not up yet.
     ConfigurationError
-        An endpoint cannot be bound, or the keys cannot be read.
+        The keys cannot be read, or an endpoint can never be bound.
     """
 
     def __init__(
@@ -122,7 +135,7 @@ class Serving:
         try:
             self._gate = self._open_gate()
             self._pub, self._router = self._bind_pub(), self._bind_router()
-        except ConfigurationError:
+        except (ConfigurationError, WireError):
             self._end()
             raise
         self._poller = self._make_poller()
@@ -222,9 +235,7 @@ class Serving:
         try:
             bound.bind(endpoint)
         except zmq.ZMQError as error:
-            raise ConfigurationError(
-                f"cannot bind {endpoint}: {error.strerror}; is another watch running?"
-            ) from error
+            raise _bind_failure(endpoint, error) from error
         return bound
 
     def _make_poller(self) -> zmq.Poller:
@@ -239,6 +250,15 @@ class Serving:
         if self._gate is not None:
             self._gate.close()
         self._context.destroy(linger=round(self._options.linger_s * 1000))
+
+
+def _bind_failure(endpoint: str, error: zmq.ZMQError) -> ConfigurationError | WireError:
+    """Return what to raise: a wrong setting stays wrong, anything else may pass by itself."""
+    trouble = f"cannot bind {endpoint}: {error.strerror}"
+    if error.errno in _NEVER:
+        return ConfigurationError(f"{trouble}; expected tcp://ADDRESS:PORT or ipc://PATH")
+    advice = _ADVICE.get(error.errno or 0, "check alerts.publish and alerts.request")
+    return WireError(f"{trouble}; {advice}")
 
 
 def _bound(bound: zmq.Socket[bytes]) -> str:

@@ -1,6 +1,7 @@
 import json
 import logging
 import random
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import pytest
 import zmq
 
 from sonar_watch.alerts.asking import read_snapshot
+from sonar_watch.alerts.curve import make_keys
 from sonar_watch.alerts.message import encode_alert
 from sonar_watch.alerts.publisher import Publisher, PublisherOptions
 from sonar_watch.alerts.subscriber import ReceivedAlert, Subscriber, read_status
@@ -356,12 +358,45 @@ def test_closing_with_a_stalled_subscriber_is_bounded(tmp_path: Path) -> None:
     assert not watch.publisher.alive
 
 
-def test_a_taken_port_is_said(watch: PretendWatch) -> None:
-    options = PublisherOptions(publish=watch.endpoints[0], request=FREE)
-    publisher = Publisher(options, watch.journal.path)
-    with pytest.raises(ConfigurationError, match=r"cannot bind tcp://127.0.0.1:.*another watch"):
+def bind_error(watch: PretendWatch, publish: str) -> Exception:
+    publisher = Publisher(PublisherOptions(publish=publish, request=FREE), watch.journal.path)
+    with pytest.raises((ConfigurationError, WireError)) as caught:
         publisher.start()
     publisher.close()
+    return caught.value
+
+
+def test_a_taken_port_is_said(watch: PretendWatch) -> None:
+    error = bind_error(watch, watch.endpoints[0])
+    assert re.match(r"cannot bind tcp://127.0.0.1:.*another watch", str(error))
+    assert isinstance(error, WireError)  # not of the configuration: trying again may help
+
+
+def test_an_address_that_is_not_up_may_come_up(tmp_path: Path, watch: PretendWatch) -> None:
+    _, secret = make_keys(tmp_path / "keys", "watch")
+    options = PublisherOptions(
+        publish="tcp://192.0.2.1:6790",
+        request=FREE,
+        curve_secret=secret,
+        curve_allowed=tmp_path / "keys",
+    )
+    publisher = Publisher(options, watch.journal.path)
+    with pytest.raises(WireError, match=r"cannot bind tcp://192.0.2.1:6790.*is the network up"):
+        publisher.start()
+    publisher.close()
+
+
+def test_a_missing_ipc_folder_is_said(tmp_path: Path, watch: PretendWatch) -> None:
+    error = bind_error(watch, f"ipc://{tmp_path}/none/publish")
+    assert isinstance(error, WireError)
+    assert "make the folder" in str(error)
+
+
+@pytest.mark.parametrize("endpoint", ["tcp://127.0.0.1:port", "ipc:///tmp/" + "x" * 200])
+def test_an_endpoint_that_cannot_be_is_of_the_configuration(
+    watch: PretendWatch, endpoint: str
+) -> None:
+    assert isinstance(bind_error(watch, endpoint), ConfigurationError)
 
 
 def test_a_journal_must_be_there(tmp_path: Path) -> None:
