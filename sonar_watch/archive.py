@@ -29,6 +29,14 @@ from sonar_watch.watercolumn.render import annotate
 log = logging.getLogger(__name__)
 
 _PAGE = 1000
+RESULT_PATTERNS = (
+    "journal.sqlite*",
+    "detections.jsonl",
+    "alerts.jsonl",
+    "alerts.geojson",
+    "events/*.png",
+)
+"""What a watch leaves in its folder, and nothing else."""
 
 
 def export_journal(journal: Path, out: Path) -> dict[str, Any]:
@@ -46,7 +54,9 @@ def export_journal(journal: Path, out: Path) -> dict[str, Any]:
     with JournalReader(journal) as reader:
         frames = [json.dumps(body, separators=(",", ":")) for body in reader.frame_bodies()]
         alerts = list(_alert_bodies(reader))
-        quarantined = dict(reader.quarantined())
+        quarantined: dict[str, list[str]] = {}
+        for file, reason in reader.quarantined():
+            quarantined.setdefault(file, []).append(reason)
     _write_lines(out / "detections.jsonl", frames)
     _write_lines(out / "alerts.jsonl", (body.decode() for body in alerts))
     events = _last_states(alerts)
@@ -55,10 +65,17 @@ def export_journal(journal: Path, out: Path) -> dict[str, Any]:
         "frames": len(frames),
         "alerts": len(alerts),
         "events": len(events),
-        "sites": len({event["properties"]["site_id"] for event in events}),
+        "sites": len({event["properties"]["site_id"] for event in events} - {""}),
         "quarantined": quarantined,
         "out": str(out),
     }
+
+
+def forget_results(out: Path) -> None:
+    """Remove the journal, the result files and the pictures of a watch from a folder."""
+    for pattern in RESULT_PATTERNS:
+        for path in out.glob(pattern):
+            path.unlink()
 
 
 def _alert_bodies(reader: JournalReader) -> Iterator[bytes]:

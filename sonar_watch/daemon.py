@@ -18,24 +18,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 import sonar_watch
 from sonar_watch.alerts.journal import Journal
 from sonar_watch.alerts.publisher import Publisher
 from sonar_watch.association.tracker import PlumeTracker
 from sonar_watch.detection.detector import Detector, open_detector
-from sonar_watch.errors import SonarWatchError
+from sonar_watch.errors import ConfigurationError, JournalError, SonarWatchError
 from sonar_watch.geolocation.navigation import NavigationTrack
 from sonar_watch.monitoring import Monitor
 from sonar_watch.pipeline.chain import Pipeline, Stages
 from sonar_watch.pipeline.evidence import EvidenceAlbum
 from sonar_watch.records import Alert, GeolocatedFrame, Provenance, Tense, iso_utc
 from sonar_watch.settings import Settings
-from sonar_watch.sources.folder import ImageFolderSource
-from sonar_watch.sources.logs import NmeaLogSource
+from sonar_watch.sources.folder import FolderOptions, ImageFolderSource
+from sonar_watch.sources.logs import NmeaLogOptions, NmeaLogSource
 from sonar_watch.sources.merge import Merger
-from sonar_watch.sources.raw import RawFolderSource
+from sonar_watch.sources.raw import RawFolderSource, RawOptions
 from sonar_watch.sources.replay import ReplayOptions, ReplayPace
 from sonar_watch.sources.source import Source
 from sonar_watch.sources.udp import NmeaFeedSource
@@ -45,9 +45,11 @@ log = logging.getLogger(__name__)
 
 JOURNAL_NAME = "journal.sqlite"
 EVENTS_FOLDER = "events"
+RUN_KEY = "replay/run"
 IDLE_WAIT_S = 0.25
 """How long the loop sleeps when nothing is new and nobody wakes it."""
 
+_Placed = TypeVar("_Placed", FolderOptions, RawOptions, NmeaLogOptions)
 SourceMaker = Callable[[Journal, threading.Event], Sequence[Source]]
 
 
@@ -89,6 +91,10 @@ class Watch:
     speed : float
         Of a replay: data seconds per second; infinite is as fast as possible.
 
+    inputs : sequence of Path
+        Of a replay: a folder that holds the replay of other inputs, or with other settings, is
+        refused; the same one is gone on with.
+
     Raises
     ------
     WeightsError, JournalError, ConfigurationError
@@ -103,14 +109,18 @@ class Watch:
         tense: Tense = "live",
         publish: bool = True,
         speed: float = math.inf,
+        inputs: Sequence[Path] = (),
     ) -> None:
         self.settings = settings
         self.monitor = Monitor()
         self._wake = threading.Event()
         self._stop = threading.Event()
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        _make_folder(settings.data_dir)
         self.journal = Journal(settings.data_dir / JOURNAL_NAME, tense=tense)
         self.detector = open_detector(settings.detector)
+        self._provenance = provenance_of(settings, self.detector)
+        if tense == "replay":
+            self._expect_same_run(inputs)
         self.publisher = (
             Publisher(settings.alerts, settings.data_dir / JOURNAL_NAME) if publish else None
         )
@@ -129,7 +139,7 @@ class Watch:
             tracker=restore_tracker(settings, self.journal),
             ledger=self.journal,
             publish=self._publish,
-            provenance=provenance_of(settings, self.detector),
+            provenance=self._provenance,
             tense=tense,
             position=settings.position,
             vetoes=settings.vetoes,
@@ -139,6 +149,25 @@ class Watch:
             preview=self._preview,
             heartbeat=self._tell_status,
         )
+
+    def _expect_same_run(self, inputs: Sequence[Path]) -> None:
+        """Remember what is replayed; refuse a journal that holds something else."""
+        this = {
+            "inputs": sorted(path.name for path in inputs),
+            "weights": self._provenance.weights,
+            "config": self._provenance.config,
+        }
+        known = self.journal.checkpoint(RUN_KEY)
+        if known is None:
+            self.journal.commit([], [], None, {RUN_KEY: this})
+        elif known != this:
+            other = ", ".join(key for key in this if known.get(key) != this[key])
+            self.journal.close()
+            self.detector.close()
+            raise ConfigurationError(
+                f"{self.settings.data_dir}: holds a replay with other {other}; choose another "
+                "--out, or --fresh to replace it"
+            )
 
     def run(self, on_progress: Callable[[int], None] = lambda _: None) -> None:
         """Work until stopped, or until every source is exhausted.
@@ -237,6 +266,16 @@ class Watch:
         return str(self.settings.detector.weights), self.detector.runtime
 
 
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise JournalError(
+            f"{path}: the data folder cannot be made: {error.strerror}; give this user the right, "
+            "or name another"
+        ) from error
+
+
 def restore_tracker(settings: Settings, journal: Journal) -> PlumeTracker:
     """Return the tracker as the journal's last commit left it, or a new one."""
     state = journal.state()
@@ -283,11 +322,22 @@ def replay_settings(settings: Settings, out: Path) -> Settings:
     return replace(settings, data_dir=out)
 
 
-def replay_options(settings: Settings) -> ReplayOptions:
-    """Return how recorded inputs are read: as the first source of each kind is, if there is one."""
+def replay_options(settings: Settings, inputs: Sequence[Path]) -> ReplayOptions:
+    """Return how recorded inputs are read: as the source whose folder they lie in.
+
+    Inputs from elsewhere are read as the first source of their kind is, if there is one.
+    """
     sources, default = settings.sources, ReplayOptions()
     return ReplayOptions(
-        images=sources.images[0] if sources.images else default.images,
-        raw=sources.raw[0] if sources.raw else default.raw,
-        logs=sources.nmea_logs[0] if sources.nmea_logs else default.logs,
+        images=_nearest(sources.images, inputs, default.images),
+        raw=_nearest(sources.raw, inputs, default.raw),
+        logs=_nearest(sources.nmea_logs, inputs, default.logs),
     )
+
+
+def _nearest(sources: Sequence[_Placed], inputs: Sequence[Path], default: _Placed) -> _Placed:
+    places = [path.resolve() for path in inputs]
+    for source in sources:
+        if any(place.is_relative_to(source.path.resolve()) for place in places):
+            return source
+    return sources[0] if sources else default

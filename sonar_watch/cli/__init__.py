@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import sonar_watch
+from sonar_watch.cli.common import EXIT_CONFIGURATION, EXIT_FAILED, EXIT_INTERRUPTED
 from sonar_watch.cli.output import set_up_logging
 from sonar_watch.errors import ConfigurationError, SonarWatchError
 
@@ -31,7 +32,6 @@ COMMANDS = {
     "check-config": "check a configuration file, or print the default one",
     "doctor": "look at this machine and say what to do about what is wrong",
 }
-EXIT_FAILED, EXIT_CONFIGURATION, EXIT_INTERRUPTED = 1, 78, 130
 
 
 def build_parser(only: str | None = None) -> argparse.ArgumentParser:

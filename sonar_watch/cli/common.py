@@ -7,6 +7,8 @@ from pathlib import Path
 
 from sonar_watch.errors import ConfigurationError
 
+EXIT_FAILED, EXIT_CONFIGURATION, EXIT_INTERRUPTED = 1, 78, 130
+
 
 def add_config(parser: argparse.ArgumentParser) -> None:
     """Add --config."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from pathlib import Path
 
-from sonar_watch.cli.common import add_config, existing
+from sonar_watch.cli.common import EXIT_FAILED, add_config, existing
 from sonar_watch.cli.output import print_json, progress
+
+log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,8 +31,13 @@ def run(options: argparse.Namespace) -> int:
 
     inputs = [existing(path) for path in options.inputs]
     settings = load_settings(options.config)
+    drawn = 0
     with progress("swaths") as advance:
         for path in render_lines(inputs, options.out, settings, annotated=options.annotated):
             print_json({"image": str(path)})
             advance()
+            drawn += 1
+    if not drawn:
+        log.error("no swath was found in %s", ", ".join(map(str, inputs)))
+        return EXIT_FAILED
     return 0

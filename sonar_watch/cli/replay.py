@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import math
 from pathlib import Path
 
-from sonar_watch.cli.common import add_config, existing
+from sonar_watch.cli.common import EXIT_FAILED, add_config, existing
 from sonar_watch.cli.output import print_json, progress
 from sonar_watch.errors import ConfigurationError
+
+log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,29 +33,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--publish", action="store_true", help="publish the alerts too, with tense replay"
     )
+    parser.add_argument(
+        "--fresh", action="store_true", help="replace the results of another replay in DIR"
+    )
     add_config(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Replay, then write the results and say what was found."""
-    from sonar_watch.archive import export_journal
+    from sonar_watch.archive import export_journal, forget_results
     from sonar_watch.daemon import JOURNAL_NAME, Watch, replay_options, replay_settings
     from sonar_watch.settings import load_settings
     from sonar_watch.sources.replay import open_inputs
 
     inputs = [existing(path) for path in options.inputs]
+    if options.fresh:
+        forget_results(options.out)
     settings = replay_settings(load_settings(options.config), options.out)
     watch = Watch(
         settings,
-        lambda journal, _: open_inputs(inputs, replay_options(settings), journal),
+        lambda journal, _: open_inputs(inputs, replay_options(settings, inputs), journal),
         tense="replay",
         publish=options.publish,
         speed=_speed(options.speed),
+        inputs=inputs,
     )
     with progress("swaths") as advance:
         watch.run(advance)
     summary = export_journal(options.out / JOURNAL_NAME, options.out)
     print_json(summary)
+    if not summary["frames"]:
+        log.error("no swath was found in %s", ", ".join(map(str, inputs)))
+        return EXIT_FAILED
     return 0
 
 

@@ -25,6 +25,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -239,7 +240,7 @@ def _default_folders() -> Iterator[Path]:
         yield Path(folder) / "sonar_watch" / "models"
     package = Path(__file__).resolve().parents[1]
     yield package.parent / "models"  # a checkout
-    yield package / "models"  # an installed wheel
+    yield Path(sys.prefix) / "share" / "sonar_watch" / "models"  # an installed wheel
 
 
 def find_weights(name: str, models_dir: Path | None = None) -> WeightsEntry:

@@ -189,7 +189,10 @@ class Pipeline:
 
     def _set_aside(self, item: Quarantined) -> None:
         log.warning("quarantined %s: %s", item.source.file, item.reason)
-        self._stages.monitor.quarantine(item.reason)
+        # Counted by kind: the name in front would make a kind of every file.
+        named = item.reason.startswith(item.source.file)
+        kind = item.reason.partition(": ")[2] if named else item.reason
+        self._stages.monitor.quarantine(kind)
         self._stages.ledger.quarantine(item)
 
     def _work(self, group: Sequence[Settled | LineEnd]) -> int:
@@ -231,9 +234,15 @@ class Pipeline:
             return [self._detect_one(frame, batch) for frame in frames]
 
     def _detect_one(self, frame: WaterColumnFrame, batch: _Batch) -> Detections | None:
+        """Detect in one frame; it is set aside only when the network still runs on another.
+
+        A runtime that has died fails on every frame: setting them all aside would lose them for
+        good. It ends the watch instead, with nothing of this batch stored.
+        """
         try:
             return self._stages.detector.detect([frame.image])[0]
         except Exception as error:  # noqa: BLE001 - as above
+            self._stages.detector.detect([np.zeros_like(frame.image)])
             self._give_up(frame, error, batch)
             return None
 

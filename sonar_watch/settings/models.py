@@ -12,6 +12,7 @@ from pathlib import Path
 from sonar_watch.alerts.publisher import PublisherOptions
 from sonar_watch.association.tracker import TrackerOptions
 from sonar_watch.detection.detector import DetectorOptions
+from sonar_watch.errors import ConfigurationError
 from sonar_watch.geolocation.georeference import PositionOptions
 from sonar_watch.geolocation.navigation import NavigationOptions
 from sonar_watch.pipeline.chain import PipelineOptions
@@ -71,6 +72,16 @@ class Settings:
     tracker: TrackerOptions = field(default_factory=TrackerOptions)
     pipeline: PipelineOptions = field(default_factory=PipelineOptions)
     alerts: PublisherOptions = field(default_factory=PublisherOptions)
+
+    def __post_init__(self) -> None:
+        sources = self.sources
+        lists = (sources.raw, sources.images, sources.nmea_udp, sources.nmea_logs)
+        names = [source.name for kind in lists for source in kind]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ConfigurationError(
+                f"sources: expected a name of its own for each, received {', '.join(twice)} twice"
+            )
 
     @property
     def fingerprint(self) -> str:

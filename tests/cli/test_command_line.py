@@ -171,12 +171,32 @@ def test_rendered_pictures_replay_to_the_same_swaths(tmp_path: Path) -> None:
     assert len(done.stdout.splitlines()) == 11
     for source, out in ((raw, "from_raw"), (tmp_path / "pictures", "from_pictures")):
         assert sonar_watch("replay", source, "--out", tmp_path / out).returncode == 0
-    ids = [
-        [frame["frame_id"] for frame in frames_of(tmp_path / out)]
-        for out in ("from_raw", "from_pictures")
-    ]
-    assert ids[0] == ids[1]
-    assert len(ids[0]) == 11
+    from_raw, from_pictures = (frames_of(tmp_path / out) for out in ("from_raw", "from_pictures"))
+    assert len(from_raw) == 11
+    for raw_frame, picture_frame in zip(from_raw, from_pictures, strict=True):
+        del raw_frame["source"]["file"], picture_frame["source"]["file"]
+    assert from_raw == from_pictures
+
+
+def test_a_folder_holds_one_replay(tmp_path: Path) -> None:
+    """Going on with the same one is fine; another is refused, or replaces it on request."""
+    files = [real_data("kongsberg", name) for name in ("em2042_os01_b.kmwcd", "em2040_tampa.kmwcd")]
+    out = ("--out", tmp_path / "out")
+    assert sonar_watch("replay", files[0], *out).returncode == 0
+    assert sonar_watch("replay", files[0], *out).returncode == 0
+    other = sonar_watch("replay", files[1], *out)
+    assert other.returncode == 78
+    assert "other inputs" in other.stderr
+    assert sonar_watch("replay", files[1], *out, "--fresh").returncode == 0
+    assert {frame["source"]["file"] for frame in frames_of(tmp_path / "out")} == {files[1].name}
+
+
+def test_nothing_found_is_a_failure(tmp_path: Path) -> None:
+    (tmp_path / "a.kmwcd").write_bytes(b"no datagram at all" * 100)
+    done = sonar_watch("replay", tmp_path / "a.kmwcd", "--out", tmp_path / "out")
+    assert done.returncode == 1
+    assert "no swath was found" in done.stderr
+    assert json.loads(done.stdout)["quarantined"]["a.kmwcd"]
 
 
 def test_importing_the_package_is_quick() -> None:

@@ -7,6 +7,7 @@ these tests depend on no weights; the acceptance tests run the shipped ones.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -47,12 +48,14 @@ class ToldDetector:
     def __init__(self) -> None:
         self.boxes: dict[bytes, Detections] = {}
         self.poison: set[bytes] = set()
+        self.calls, self.dies_after = 0, sys.maxsize
 
     def detect(self, images: Sequence[ByteImage]) -> list[Detections]:
         keys = [image.tobytes() for image in images]
-        if self.poison & set(keys):
+        self.calls += 1
+        if self.poison & set(keys) or self.calls > self.dies_after:
             raise InferenceError("told to fail")
-        return [self.boxes[key] for key in keys]
+        return [self.boxes.get(key, Detections.empty(CLASSES)) for key in keys]
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +114,7 @@ def bench(tmp_path: Path, line: tuple[list[SourceItem], ToldDetector]) -> Iterat
     yield made
     made.journal.close()
     line[1].poison.clear()
+    line[1].calls, line[1].dies_after = 0, sys.maxsize
 
 
 def pings_of(items: Sequence[SourceItem]) -> list[WaterColumnPing]:
@@ -181,6 +185,22 @@ def test_one_bad_frame_is_set_aside_and_the_watch_goes_on(
     broken = [body for body in bench.journal.frame_bodies() if "error" in body]
     assert [body["error"] for body in broken] == ["InferenceError: told to fail"]
     assert len([alert for alert in bench.sent if alert.kind == "new"]) == 2
+
+
+def test_a_dead_runtime_ends_the_watch_and_loses_nothing(
+    bench: Bench, line: tuple[list[SourceItem], ToldDetector], tmp_path: Path
+) -> None:
+    line[1].dies_after = 5
+    with pytest.raises(InferenceError):
+        bench.run(line[0])
+    assert 0 < bench.journal.counts()["frames"] < len(pings_of(line[0]))
+    assert bench.journal.counts()["quarantined"] == 0
+    bench.journal.close()
+    line[1].calls, line[1].dies_after = 0, sys.maxsize
+    second = Bench(tmp_path, line[1])
+    second.run(line[0])
+    assert second.journal.counts()["frames"] == len(pings_of(line[0]))
+    second.journal.close()
 
 
 def test_a_ping_without_shape_is_set_aside(

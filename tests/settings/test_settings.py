@@ -39,6 +39,7 @@ def test_an_empty_file_is_good() -> None:
         ("tracker: [\n", "not YAML"),
         ("tracker:\n  confirm_swaths: 9\n  of_swaths: 6\n", "line 1: tracker"),
         ("log_level: loud\n", "line 1: log_level"),
+        ("sources:\n  raw:\n  - path: a\n  - path: b\n", "a name of its own"),
     ],
 )
 def test_what_is_wrong_is_said_by_line(text: str, said: str) -> None:
