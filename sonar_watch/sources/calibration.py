@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -35,6 +36,10 @@ class Calibration:
         Pixel of the transducer in the whole picture, before cutting.
     apex_depth_m : float
         Depth of the transducer below the surface, metres.
+    lever_forward_m, lever_starboard_m : float
+        From the ship's positioning reference point to the transducer, metres.
+    beam_width_deg : float
+        Across-track receive beam width, degrees.
     time_from : {"name", "file"}
         Take the time from the file name, or from the file's last change.
     time_pattern : str
@@ -56,6 +61,9 @@ class Calibration:
     metres_per_pixel: float | None = None
     apex_px: tuple[float, float] | None = None
     apex_depth_m: float = 0.0
+    lever_forward_m: float = 0.0
+    lever_starboard_m: float = 0.0
+    beam_width_deg: float = 1.0
     time_from: Literal["name", "file"] = "name"
     time_pattern: str = "%Y%m%d_%H%M%S"
     time_offset_s: float = 0.0
@@ -75,6 +83,13 @@ class Calibration:
                 raise ConfigurationError(f"{name}: expected (smaller, larger), received {pair}")
         if self.metres_per_pixel is not None and not self.metres_per_pixel > 0:
             raise ConfigurationError("metres_per_pixel: expected a number above 0")
+        for name in ("lever_forward_m", "lever_starboard_m"):
+            if not math.isfinite(getattr(self, name)):
+                raise ConfigurationError(f"{name}: expected metres, received {getattr(self, name)}")
+        if not 0.0 < self.beam_width_deg < 90.0:
+            raise ConfigurationError(
+                f"beam_width_deg: expected 0 to 90 degrees, received {self.beam_width_deg}"
+            )
         if self.crop_px is not None and not _is_box(self.crop_px):
             raise ConfigurationError(f"crop_px: expected left, top, right, bottom: {self.crop_px}")
         if self.time_from == "name":
@@ -115,6 +130,8 @@ class Calibration:
             left_m=left_m, right_m=right_m, top_m=top_m, bottom_m=bottom_m,
             width_px=right - left, height_px=bottom - top,
             transducer_depth_m=self.apex_depth_m,
+            lever_forward_m=self.lever_forward_m, lever_starboard_m=self.lever_starboard_m,
+            beam_width_deg=self.beam_width_deg,
         )
 
     def time_of(self, path: Path) -> datetime:
