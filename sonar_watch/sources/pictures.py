@@ -17,7 +17,8 @@ from sonar_watch.records import (
 )
 from sonar_watch.sources.calibration import Calibration
 
-NO_GEOMETRY = "image without geometry: no sidecar came and no calibration is configured"
+_MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"II*\x00", b"MM\x00*")
+"""How PNG, JPEG, BMP and TIFF begin."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,7 @@ def inspect(path: Path, calibration: Calibration | None) -> Picture | Unfinished
     except SonarWatchError as error:
         return Unfinished(reason=str(error))
     if not images.is_whole(path):
-        return Unfinished(reason=_cut(path), time_utc=sidecar.time_utc)
+        return Unfinished(reason=_why_not_whole(path), time_utc=sidecar.time_utc)
     return Picture(
         path=path, time_utc=sidecar.time_utc, frame_id=sidecar.frame_id, has_sidecar=True
     )
@@ -105,15 +106,29 @@ def load(picture: Picture, source: str, calibration: Calibration | None) -> Wate
     )
 
 
-def _cut(path: Path) -> str:
+def _why_not_whole(path: Path) -> str:
+    """Return what is in the file instead of a whole picture."""
+    with path.open("rb") as file:
+        head = file.read(8)
+    if not head:
+        return f"{path.name}: expected a picture, the file is empty"
+    if not any(head.startswith(magic[: len(head)]) for magic in _MAGIC):
+        return f"{path.name}: expected a PNG, JPEG, TIFF or BMP, the file begins with {head!r}"
     return f"{path.name}: not whole: its end is missing ({path.stat().st_size} bytes)"
+
+
+def _no_geometry(path: Path) -> str:
+    return (
+        f"{path.name}: image without geometry: expected {sidecar_of(path).name} beside it "
+        "or a calibration in the settings, found neither"
+    )
 
 
 def _without_sidecar(path: Path, calibration: Calibration | None) -> Unfinished:
     if not images.is_whole(path):
-        return Unfinished(reason=_cut(path))
+        return Unfinished(reason=_why_not_whole(path))
     if calibration is None:
-        return Unfinished(reason=NO_GEOMETRY)
+        return Unfinished(reason=_no_geometry(path))
     try:
         time_utc = calibration.time_of(path)
     except SonarWatchError as error:
@@ -121,4 +136,4 @@ def _without_sidecar(path: Path, calibration: Calibration | None) -> Unfinished:
     # A second may hold several pictures: without a ping counter the name tells them apart.
     frame_id = identify(calibration.sounder, path.stem, iso_utc(time_utc))
     picture = Picture(path=path, time_utc=time_utc, frame_id=frame_id, has_sidecar=False)
-    return Unfinished(reason=NO_GEOMETRY, time_utc=time_utc, fallback=picture)
+    return Unfinished(reason=_no_geometry(path), time_utc=time_utc, fallback=picture)

@@ -10,7 +10,7 @@ import pytest
 from sonar_watch.errors import ConfigurationError, GeometryError, NavigationError
 from sonar_watch.records import WaterColumnFrame
 from sonar_watch.sources.calibration import Calibration
-from sonar_watch.sources.pictures import NO_GEOMETRY, Picture, Unfinished, inspect, load
+from sonar_watch.sources.pictures import Picture, Unfinished, inspect, load
 
 EDGES = {"across_track_m": (-50.0, 50.0), "depth_m": (0.0, 80.0)}
 SCALE = {"metres_per_pixel": 0.5, "apex_px": (100.0, 10.0)}
@@ -29,6 +29,17 @@ def test_scale_and_apex_tie_the_picture_to_metres() -> None:
     assert geometry.to_pixels(0.0, 6.0) == (80, 0)
     assert geometry.pixel_across_m == geometry.pixel_depth_m == 0.5
     assert geometry.transducer_depth_m == 6.0
+
+
+@pytest.mark.parametrize("way", [EDGES, SCALE])
+def test_the_transducer_lies_a_lever_arm_from_the_ship(way: dict[str, object]) -> None:
+    calibration = Calibration(
+        **way, lever_forward_m=12.5, lever_starboard_m=-3.0, beam_width_deg=0.5)  # type: ignore[arg-type]
+    geometry = calibration.geometry(200, 160)
+    assert (geometry.lever_forward_m, geometry.lever_starboard_m) == (12.5, -3.0)
+    assert geometry.beam_width_deg == 0.5
+    plain = Calibration(**way).geometry(200, 160)  # type: ignore[arg-type]
+    assert (plain.lever_forward_m, plain.lever_starboard_m, plain.beam_width_deg) == (0, 0, 1)
 
 
 def test_a_picture_smaller_than_the_part_to_keep_is_refused() -> None:
@@ -69,6 +80,7 @@ def test_the_file_says_the_time(tmp_path: Path) -> None:
     [{}, EDGES | SCALE, {"across_track_m": (0.0, 1.0)},
      {"across_track_m": (1.0, -1.0), "depth_m": (0.0, 1.0)},
      SCALE | {"metres_per_pixel": -1.0}, EDGES | {"crop_px": (5, 5, 5, 9)},
+     EDGES | {"lever_forward_m": float("nan")}, EDGES | {"beam_width_deg": 0.0},
      EDGES | {"time_pattern": "%Y%Q"}, EDGES | {"time_pattern": "constant"}],
 )
 def test_calibrations_that_cannot_be_are_refused(wrong: dict[str, object]) -> None:
@@ -105,4 +117,7 @@ def test_a_lone_picture_without_time_says_so(tmp_path: Path) -> None:
     assert "expected a time like" in found.reason
     plain = inspect(path, None)
     assert isinstance(plain, Unfinished)
-    assert plain.reason == NO_GEOMETRY
+    assert plain.reason == (
+        "x.png: image without geometry: expected x.json beside it "
+        "or a calibration in the settings, found neither"
+    )

@@ -299,7 +299,7 @@ def test_without_sidecar_and_calibration_a_picture_is_set_aside(
     assert poll_times(source) == []
     clock.pass_by(31)
     (reason,) = refusals(poll_times(source))
-    assert reason.startswith("image without geometry")
+    assert reason.startswith("a.png: image without geometry: expected a.json")
 
 
 def test_without_sidecar_the_calibration_is_used(
@@ -407,12 +407,19 @@ def test_a_broken_sidecar_is_named_and_the_rest_goes_on(
     assert files(items) == ["ping_0002.png"]
 
 
-@pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n", b"no picture", bytes(500)])
-def test_garbage_is_set_aside(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"", "empty"), (b"\x89PNG\r\n\x1a\n", "end is missing"), (b"\x89P", "end is missing"),
+     (b"%PDF-1.4 no picture", "a PNG, JPEG, TIFF or BMP, the file begins with b'%PDF-1.4'"),
+     (bytes(500), "begins with b'\\x00")],
+)
+def test_garbage_is_set_aside(tmp_path: Path, content: bytes, said: str) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(content)
     write_json(path, 1)
-    assert len(refusals(replay(tmp_path))) == 1
+    (reason,) = refusals(replay(tmp_path))
+    assert reason.startswith("a.png: ")
+    assert said in reason
 
 
 def test_silence_lets_go_what_waits_for_navigation(
