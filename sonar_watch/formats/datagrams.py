@@ -183,10 +183,19 @@ def finite(number: float, low: float, high: float) -> bool:
     return math.isfinite(number) and low <= number <= high
 
 
-def on_earth(latitude: float, longitude: float) -> bool:
-    """Tell whether this is a position; exactly 0, 0 is what sensors without one write."""
-    somewhere = latitude != 0 or longitude != 0
-    return somewhere and finite(latitude, -90, 90) and finite(longitude, -180, 180)
+def check_position(latitude: float, longitude: float, what: str) -> None:
+    """Check a position that its sensor does not call unavailable.
+
+    Raises
+    ------
+    FormatError
+        Not finite, or on no globe.
+    """
+    if not (finite(latitude, -90, 90) and finite(longitude, -180, 180)):
+        raise FormatError(
+            f"{what}: expected a latitude of -90 to 90 and a longitude of -180 to 180 degrees, "
+            f"received {latitude}, {longitude}"
+        )
 
 
 def number(settings: Mapping[str, str], key: str, default: float = 0.0) -> float:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from sonar_watch.errors import FormatError
 from sonar_watch.formats.datagrams import (
     as_format_error,
-    on_earth,
+    check_position,
     seconds_of,
     thin,
     unpack,
@@ -29,6 +29,8 @@ from sonar_watch.records import FloatArray, NavigationSample
 
 _POSITION = Struct("<iiHHHHBB")
 _UNKNOWN = 0xFFFF
+_NO_ANGLE = 0x7FFFFFFF
+_NONE = (0, 0)
 _ACTIVE = 0x80
 _OWN_TIME = 0x40
 _SENTENCE_TIME = re.compile(rb"(?:GGA|GNS|GGK|RMC),(\d\d)(\d\d)(\d\d(?:\.\d+)?)")
@@ -45,16 +47,19 @@ _LARGEST_MS = 60_000
 def decode_p(data: bytes, header: Header) -> NavigationSample | None:
     """Return the position, or None without one and of a system that is not the active one.
 
+    A sensor without position writes the largest integer, or exactly 0, 0.
+
     Raises
     ------
     FormatError
-        The datagram is too short.
+        The datagram is too short, or the position is on no globe.
     """
     lat, lon, quality, speed, course, heading, system, length = unpack(
         _POSITION, data, BODY, "'P'"
     )
-    if not (system & _ACTIVE and on_earth(lat / 2e7, lon / 1e7)):
+    if not system & _ACTIVE or (lat, lon) == _NONE or _NO_ANGLE in (lat, lon):
         return None
+    check_position(lat / 2e7, lon / 1e7, "'P'")
     text = data[BODY + _POSITION.size : BODY + _POSITION.size + length]
     time_utc = _position_time(header.time_utc, text) if system & _OWN_TIME else header.time_utc
     seconds, microseconds = seconds_of(time_utc)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from sonar_watch.errors import FormatError
 from sonar_watch.formats.datagrams import (
     Datagram,
     IsDone,
@@ -115,10 +116,11 @@ class KmallDecoder:
         return self._missing(self._joiner.flush())
 
     def _missing(self, lost: list[Datagram]) -> list[RawItem]:
-        return [
-            Quarantined(source=self._ref(part.offset), reason=f"{part.kind}: parts are missing")
-            for part in lost
-        ]
+        return [self._told(part.offset, f"{part.kind}: parts are missing") for part in lost]
+
+    def _told(self, offset: int, reason: str) -> Quarantined:
+        said = FormatError(reason, file=self._file, offset=offset)
+        return Quarantined(source=self._ref(offset), reason=str(said))
 
     def _ref(self, offset: int) -> SourceRef:
         return SourceRef(source=self._source, file=self._file, offset=offset)
@@ -150,8 +152,9 @@ class KmallDecoder:
         return [sample] if sample else []
 
     def _attitude(self, datagram: Datagram, _header: Header) -> list[RawItem]:
-        sample = decode_skm(datagram.data)
-        return [sample] if sample else []
+        sample, broken = decode_skm(datagram.data)
+        items: list[RawItem] = [sample] if sample else []
+        return [*items, self._told(datagram.offset, broken)] if broken else items
 
     def _installation(self, datagram: Datagram, _header: Header) -> list[RawItem]:
         self._own.mounting = mounting_of(decode_text(datagram.data))

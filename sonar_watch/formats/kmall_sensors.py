@@ -17,8 +17,8 @@ import numpy.typing as npt
 from sonar_watch.errors import FormatError
 from sonar_watch.formats.datagrams import (
     as_format_error,
+    check_position,
     finite,
-    on_earth,
     seconds_of,
     thin,
     unpack,
@@ -29,6 +29,8 @@ from sonar_watch.records import FloatArray, NavigationSample
 
 _SENSOR = Struct("<HHHH")
 _SPO = Struct("<IIfddfff")
+_UNAVAILABLE = 200.0
+_NONE = (0.0, 0.0)
 _INVALID = 1 << 4
 _ACTIVE = 1 << 0
 
@@ -60,22 +62,28 @@ _QUANTITIES = {
     "heading_deg": _Quantity("heading", 2, 360.0),
     "heave_m": _Quantity("heave", 3, 50.0),
 }
+_OFFERED = {"latitude": 0, "longitude": 0} | {each.field: each.bit for each in _QUANTITIES.values()}
 
 
 def decode_spo(data: bytes, header: Header) -> NavigationSample | None:
     """Return the position, or None when the sensor says that it has none.
 
+    It says so by its status, by a latitude or longitude of 200 degrees, or by exactly 0, 0.
+
     Raises
     ------
     FormatError
-        The datagram is too short for what it should hold.
+        The datagram is too short for what it should hold, or the position is not finite or on
+        no globe.
     """
     size, system, status, _ = unpack(_SENSOR, data, BODY, "#SPO sensor part")
     _, _, quality, latitude, longitude, speed, course, _ = unpack(
         _SPO, data, BODY + size, "#SPO position"
     )
-    if status & _INVALID or not on_earth(latitude, longitude):
+    position = (latitude, longitude)
+    if status & _INVALID or position == _NONE or _UNAVAILABLE in position:
         return None
+    check_position(latitude, longitude, "#SPO")
     seconds, microseconds = seconds_of(header.time_utc)
     with as_format_error("#SPO"):
         return NavigationSample(
@@ -114,10 +122,19 @@ def encode_spo(sample: NavigationSample, *, sounder: str) -> bytes:
     return b"".join(parts)
 
 
-def decode_skm(data: bytes) -> NavigationSample | None:
-    """Return the attitude of one datagram at 10 Hz or less, or None when nothing is valid.
+def decode_skm(data: bytes) -> tuple[NavigationSample | None, str]:
+    """Return the attitude of one datagram at 10 Hz or less, and what is wrong with it.
 
-    Only rows where everything that the sensor offers is valid and finite are kept.
+    Only rows where everything that the sensor offers is valid and finite are kept. A row whose
+    numbers are not finite though the sensor does not flag them is left out as well, and told:
+    the rows around it are sound.
+
+    Returns
+    -------
+    NavigationSample or None
+        None when nothing is valid.
+    str
+        Empty when nothing is wrong.
 
     Raises
     ------
@@ -132,18 +149,28 @@ def decode_skm(data: bytes) -> NavigationSample | None:
         value = rows[quantity.field].astype(np.float64)
         valid = _valid(value, rows["status"], quantity)
         if contents >> quantity.bit & 1 and valid.any():
-            values[name] = value % 360.0 if name == "heading_deg" else value
+            values[name] = value
             keep &= valid
+    broken = _not_finite(rows, contents)
     time_s = rows["sec"] + rows["nsec"] * 1e-9
     chosen = thin(time_s, keep)
     if not values or not chosen.size:
-        return None
+        return None, broken
+    kept = {name: value[chosen] for name, value in values.items()}
+    if "heading_deg" in kept:
+        kept["heading_deg"] %= 360.0
     with as_format_error("#SKM"):
-        return NavigationSample(
-            sensor="skm",
-            time_s=time_s[chosen],
-            **{name: value[chosen] for name, value in values.items()},
-        )
+        return NavigationSample(sensor="skm", time_s=time_s[chosen], **kept), broken
+
+
+def _not_finite(rows: npt.NDArray[Any], contents: int) -> str:
+    """Return which quantities are not finite though offered and not flagged; "" when none is."""
+    found = []
+    for field, bit in _OFFERED.items():
+        bad = ~np.isfinite(rows[field]) & ~_flagged(rows["status"], bit)
+        if contents >> bit & 1 and bad.any():
+            found.append(f"{field} of {np.count_nonzero(bad)} of {rows.size} rows")
+    return f"#SKM: expected finite numbers, not so: {', '.join(found)}" if found else ""
 
 
 def _rows(data: bytes, offset: int, count: int, stride: int) -> npt.NDArray[Any]:
@@ -157,8 +184,14 @@ def _rows(data: bytes, offset: int, count: int, stride: int) -> npt.NDArray[Any]
 def _valid(
     value: FloatArray, status: npt.NDArray[Any], quantity: _Quantity
 ) -> npt.NDArray[np.bool_]:
-    flagged: npt.NDArray[np.bool_] = (status >> np.uint32(quantity.bit)) & np.uint32(1) != 0
-    return np.isfinite(value) & (np.abs(value) <= quantity.limit) & ~flagged
+    within = np.isfinite(value) & (np.abs(value) <= quantity.limit)
+    return within & ~_flagged(status, quantity.bit)
+
+
+def _flagged(status: npt.NDArray[Any], bit: int) -> npt.NDArray[np.bool_]:
+    """Tell which rows their sensor calls invalid."""
+    flagged: npt.NDArray[np.bool_] = (status >> np.uint32(bit)) & np.uint32(1) != 0
+    return flagged
 
 
 def encode_skm(sample: NavigationSample, *, sounder: str) -> bytes:

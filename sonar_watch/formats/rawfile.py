@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -28,6 +30,9 @@ _TWINS = {".kmwcd": ".kmall", ".kmall": ".kmwcd", ".wcd": ".all", ".all": ".wcd"
 _FRAGMENT = "_frag"
 _ITEMS_AT_ONCE = 1024
 _BLOCK = 1 << 20
+_TOLD_IN_FULL = 5
+_TOLD_EACH = frozenset({"#MWC", "k"})
+"""Of what a swath is made: each one lost is told."""
 
 RAW_SUFFIXES: frozenset[str] = frozenset(_TWINS) | {suffix + _FRAGMENT for suffix in _TWINS}
 """Suffixes of raw files; SIS writes `_frag` behind them while a line is being recorded."""
@@ -91,6 +96,10 @@ def _suffix(path: Path) -> tuple[str, str]:
 class RawFile:
     """Reads what is complete, remembers where it was, never trips over what is broken.
 
+    A sensor that has failed writes the same broken datagram ten times a second for days. The
+    first five of each type are told in full, the fifth saying that more are only counted (in
+    `broken`). Lost swaths and skipped bytes are told each.
+
     Parameters
     ----------
     path : Path
@@ -110,6 +119,8 @@ class RawFile:
     offset : int
         First byte not yet consumed. Parts of a swath that is not yet whole are held, so a
         new reader begins at 0 with `is_done`, not here.
+    broken : int
+        What could not be used so far, told or not.
 
     Raises
     ------
@@ -128,7 +139,7 @@ class RawFile:
         is_done: IsDone = never,
         water_column: bool = True,
     ) -> None:
-        self.path, self.offset = path, 0
+        self.path, self.offset, self.broken = path, 0, 0
         self._source, self._name = source, line_name(path)
         newer = _suffix(path)[0].lower() in (".kmall", ".kmwcd")
         self._framing: Framing = KmallFraming() if newer else EmFraming()
@@ -139,6 +150,7 @@ class RawFile:
         )
         self._lost: tuple[int, str] | None = None
         self._looked_inside = (0, 0)
+        self._told: Counter[str] = Counter()
         self._final = False
         self._file = path.open("rb", buffering=0)
 
@@ -164,7 +176,9 @@ class RawFile:
         items: list[RawItem] = []
         while found := self.read():
             items += found
-        return items + self._decoder.flush()
+        left = self._decoder.flush()
+        self.broken += len(left)
+        return items + left
 
     def close(self) -> None:
         """Close the file."""
@@ -204,9 +218,23 @@ class RawFile:
     def _decode(self, datagram: Datagram) -> list[RawItem]:
         self.offset += len(datagram.data)
         try:
-            return self._decoder.decode(datagram)
+            items = self._decoder.decode(datagram)
         except FormatError as broken:
-            return [self._quarantined(datagram.offset, str(broken))]
+            items = [self._quarantined(datagram.offset, str(broken))]
+        return [told for item in items if (told := self._spare(datagram.kind, item)) is not None]
+
+    def _spare(self, kind: str, item: RawItem) -> RawItem | None:
+        """Count what is broken; return the item, None when enough like it were told."""
+        if not isinstance(item, Quarantined):
+            return item
+        self.broken += 1
+        self._told[kind] += 1
+        if kind in _TOLD_EACH or self._told[kind] < _TOLD_IN_FULL:
+            return item
+        if self._told[kind] > _TOLD_IN_FULL:
+            return None
+        more = f"{item.reason} (more {kind} like this are counted, not told)"
+        return replace(item, reason=more)
 
     def _is_unwritten(self, size: int) -> bool:
         """Tell whether zeros reach from within this datagram to the end of a growing file.
@@ -226,6 +254,7 @@ class RawFile:
         if not self._final or left <= 0:
             return None
         start, self.offset = self.offset, size
+        self.broken += 1
         return [self._quarantined(start, f"the file ends in {left} bytes that are no datagram")]
 
     def _cut(self, size: int, kind: str, length: int) -> list[RawItem] | None:
@@ -253,6 +282,7 @@ class RawFile:
             self.offset = max(self.offset, size - self._framing.head_bytes)
             return None
         self._lost, self.offset = None, size if found is None else found
+        self.broken += 1
         skipped = self.offset - start
         return [self._quarantined(start, f"{reason}; {skipped} bytes skipped")]
 

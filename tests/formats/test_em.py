@@ -193,6 +193,13 @@ def test_unavailable_values_are_left_out():
     assert decode(position(lat=0, lon=0)) == []
 
 
+@pytest.mark.parametrize(("lat", "lon"), [(1_900_000_000, 5), (5, 1_900_000_000)])
+def test_positions_on_no_globe_are_refused(lat, lon):
+    with pytest.raises(FormatError, match=r"'P': expected a latitude .* received"):
+        decode(position(lat=lat, lon=lon))
+    assert decode(position(lat=lat, lon=lon, system=0x02)) == []
+
+
 def test_positions_of_systems_not_in_use_are_left_out():
     assert decode(position(system=0x02)) == []
 

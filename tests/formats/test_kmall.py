@@ -148,16 +148,26 @@ def test_positions_come_back(make_navigation):
     assert found[0].heading_deg is None
 
 
-@pytest.mark.parametrize(("latitude", "longitude"), [(200.0, 200.0), (0.0, 0.0),
-                                                     (float("nan"), 5.0)])
+@pytest.mark.parametrize(("latitude", "longitude"), [(200.0, 200.0), (0.0, 0.0)])
 def test_unavailable_positions_are_left_out(make_navigation, latitude, longitude):
     data = bytearray(encode_spo(make_navigation("spo", rows=1), sounder="em304"))
     struct.pack_into("<dd", data, BODY + 8 + 12, latitude, longitude)
     assert decode(bytes(data)) == []
 
 
+@pytest.mark.parametrize(("latitude", "longitude"), [
+    (float("nan"), 5.0), (5.0, float("inf")), (-95.0, 5.0), (5.0, 180.1),
+])
+def test_positions_that_cannot_be_are_refused(make_navigation, latitude, longitude):
+    data = bytearray(encode_spo(make_navigation("spo", rows=1), sounder="em304"))
+    struct.pack_into("<dd", data, BODY + 8 + 12, latitude, longitude)
+    with pytest.raises(FormatError, match=r"#SPO: expected a latitude .* received"):
+        decode(bytes(data))
+
+
 def test_a_position_flagged_invalid_is_left_out(make_navigation):
     data = bytearray(encode_spo(make_navigation("spo", rows=1), sounder="em304"))
+    struct.pack_into("<dd", data, BODY + 8 + 12, float("nan"), float("nan"))
     data[BODY + 4] |= 1 << 4
     assert decode(bytes(data)) == []
 
@@ -194,6 +204,26 @@ def test_attitude_flagged_invalid_is_left_out(make_navigation):
     for row in range(3):
         struct.pack_into("<I", data, first_status + row * 132, 0b1110)
     assert decode(bytes(data)) == []
+
+
+@pytest.mark.parametrize(("field", "offset", "value"), [
+    ("heading", 48, float("inf")), ("roll", 40, float("nan")), ("latitude", 20, float("nan")),
+])
+def test_attitude_that_is_not_finite_is_told_and_the_rest_is_kept(
+    make_navigation, field, offset, value
+):
+    data = bytearray(encode_skm(make_navigation(rows=3), sounder="em304"))
+    data[BODY + 10] |= 1 << 0  # with positions
+    layout = "<d" if field == "latitude" else "<f"
+    struct.pack_into(layout, data, BODY + 12 + 132 + offset, value)
+    found, told = decode(bytes(data))
+    assert found.time_s.size == (3 if field == "latitude" else 2)
+    assert told.reason == (
+        f"line.kmwcd at byte 0: #SKM: expected finite numbers, not so: {field} of 1 of 3 rows")
+    assert told.source.offset == 0
+    bit = 1 << {"latitude": 0, "roll": 1, "heading": 2}[field]
+    struct.pack_into("<I", data, BODY + 12 + 132 + 16, bit)
+    (found,) = decode(bytes(data))
 
 
 def test_runtime_text_comes_back(start_utc):
@@ -283,7 +313,8 @@ def decode_or_refuse(data):
         items = decoder().decode(Datagram(kind=data[4:8].decode("latin1"), data=data, offset=0))
     except FormatError:
         return
-    assert all(isinstance(item, WaterColumnPing | NavigationSample) for item in items)
+    assert all(isinstance(item, WaterColumnPing | NavigationSample | Quarantined)
+               for item in items)
 
 
 @settings(max_examples=60, deadline=None)

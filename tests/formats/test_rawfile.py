@@ -1,5 +1,6 @@
 """RawFile: whole, growing, cut and damaged files give all that is sound, once, and no more."""
 
+import struct
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
@@ -275,3 +276,28 @@ def test_pings_of_a_line_being_written_are_those_of_the_finished_line(tmp_path, 
     data = b"".join(lines[KMALL])
     live = read_all(write(tmp_path, data, KMALL + "_frag"))
     assert told(live) == told(read_all(write(tmp_path, data, KMALL)))
+
+
+def test_a_sensor_that_has_failed_is_told_a_few_times_and_counted(
+    open_raw, tmp_path, lines, make_navigation
+):
+    broken = bytearray(kmall.encode_spo(make_navigation("spo", rows=1), sounder="em304"))
+    struct.pack_into("<dd", broken, 20 + 8 + 12, float("nan"), float("nan"))
+    path = write(tmp_path, bytes(broken) * 40 + b"".join(lines[KMALL]), KMALL)
+    raw = open_raw(path)
+    items = raw.read() + raw.finish()
+    lost = lost_of(items)
+    assert len(lost) == 5
+    assert lost[1].reason.startswith(f"{path.name} at byte {len(broken)}: #SPO: expected")
+    assert lost[1].source.offset == len(broken)
+    assert "counted, not told" in lost[4].reason
+    assert raw.broken == 40
+    assert len(pings_of(items)) == 4
+
+
+def test_every_lost_swath_is_told(open_raw, tmp_path, make_ping):
+    broken = bytearray(kmall.encode_mwc(make_ping(beams=9, samples=20)))
+    receiver = 20 + 4 + 12 + 12 + 16 * 3
+    struct.pack_into("<f", broken, receiver + 8, float("nan"))
+    raw = open_raw(write(tmp_path, bytes(broken) * 9, KMALL))
+    assert len(lost_of(raw.read())) == raw.broken == 9
