@@ -119,5 +119,5 @@ def _plume(number: int, seen: datetime) -> PlumeEvent:
             ping_counter=1000 + number,
             swath=0,
         ),
-        vetoed=(("beyond the minimum slant range", 2),),
+        vetoed=(("no ground contact", 2),),
     )

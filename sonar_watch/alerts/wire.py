@@ -125,7 +125,7 @@ def require_secure(endpoint: str, *, encrypted: bool) -> None:
     if transport == "tcp" and not encrypted and not _is_loopback(address):
         raise ConfigurationError(
             f"{endpoint}: alerts leave this host only through CURVE; give keys (`sonar-watch "
-            "keys` makes them), or use tcp://127.0.0.1:PORT or ipc://PATH"
+            "keys make` makes them), or use tcp://127.0.0.1:PORT or ipc://PATH"
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from sonar_watch.cli.keys import add_client_keys, read_client_keys
 from sonar_watch.cli.output import print_json
 
 
@@ -18,21 +19,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--timeout", type=float, default=3.0, metavar="S")
     parser.add_argument("--json", action="store_true", help="one JSON line instead of a table")
+    add_client_keys(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Ask the watch how it is; exit 1 when it does not answer."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from sonar_watch.alerts.subscriber import read_status
 
-    status = read_status(options.endpoint, options.timeout)
+    status = read_status(options.endpoint, options.timeout, read_client_keys(options))
     if options.json:
         print_json(status)
         return 0
     table = Table(title="sonar-watch", show_header=False)
-    for key, value in sorted({**status, **status.pop("watch", {})}.items()):
-        table.add_row(key, str(value))
+    watch = status.pop("watch", {})
+    for key, value in sorted({**status, **watch}.items()):
+        table.add_row(key, escape(str(value)))
     Console().print(table)
     return 0

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sonar_watch.alerts.curve import ClientKeys, client_keys, load_pair, make_keys
+from sonar_watch.alerts.curve import ClientKeys, allow_key, client_keys, load_pair, make_keys
 from sonar_watch.alerts.publisher import Publisher, PublisherOptions
 from sonar_watch.alerts.subscriber import read_status
 from sonar_watch.alerts.testing import PretendWatch, sample_alert
@@ -126,3 +126,31 @@ def test_a_publisher_without_its_keys_does_not_start(tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match=r"none.key_secret"):
             publisher.start()
         publisher.close()
+
+
+@pytest.mark.parametrize("name", ["", ".", "../watch", "a/b", ".hidden", "a b"])
+def test_names_of_keys_are_names_of_files(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigurationError, match="expected a name"):
+        make_keys(tmp_path, name)
+
+
+def test_an_allowed_key_is_copied_once_and_never_overwritten(tmp_path: Path) -> None:
+    server, theirs = tmp_path / "server", tmp_path / "theirs"
+    make_keys(server, "watch")
+    public, secret = make_keys(theirs, "bridge")
+    copy = allow_key(server, public)
+    assert copy == server / "allowed" / "bridge.key"
+    assert copy.read_bytes() == public.read_bytes()
+    assert stat.S_IMODE(server.stat().st_mode) == 0o700
+    assert stat.S_IMODE(copy.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    assert allow_key(server, public) == copy
+    impostor, _ = make_keys(tmp_path / "others", "bridge")
+    with pytest.raises(ConfigurationError, match="never overwritten"):
+        allow_key(server, impostor)
+    with pytest.raises(ConfigurationError, match="secret key"):
+        allow_key(server, secret)
+    with pytest.raises(ConfigurationError, match="folder of the watch"):
+        allow_key(tmp_path / "none", public)
+    assert [path.name for path in copy.parent.iterdir()] == ["bridge.key"]
+    assert copy.read_bytes() == public.read_bytes()
