@@ -18,6 +18,7 @@ def run(options: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from sonar_watch.cli.output import print_json
@@ -33,6 +34,9 @@ def run(options: argparse.Namespace) -> int:
         colours = {"good": "green", "note": "yellow", "wrong": "red"}
         for finding in findings:
             state = f"[{colours[finding.state]}]{finding.state}[/]"
-            table.add_row(finding.what, state, finding.found, finding.advice)
+            # Escaped: "sonar-watch[detect]" is no markup.
+            words = (finding.what, finding.found, finding.advice)
+            what, found, advice = map(escape, words)
+            table.add_row(what, state, found, advice)
         Console().print(table)
     return int(any(finding.state == "wrong" for finding in findings))

@@ -1,0 +1,60 @@
+"""What a watch listens to: folders, navigation logs, UDP ports."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from sonar_watch.errors import SonarWatchError
+from sonar_watch.examination.finding import Finding, good, note, wrong
+from sonar_watch.settings import SourceOptions
+from sonar_watch.sources.udp import NmeaFeedOptions, open_socket
+
+
+def look_at_inputs(sources: SourceOptions) -> Iterator[Finding]:
+    """Yield whether each source can be read or heard."""
+    for raw in sources.raw:
+        yield _folder(f"source {raw.name}", raw.path)
+    for images in sources.images:
+        yield _folder(f"source {images.name}", images.path)
+    if not (sources.raw or sources.images):
+        advice = "name folders under sources.raw or sources.images; see check-config"
+        yield note("sources", "none configured", advice)
+    for log in sources.nmea_logs:
+        yield _log(f"nmea log {log.name}", log.path)
+    for feed in sources.nmea_udp:
+        yield _feed(f"nmea udp {feed.name}", feed)
+
+
+def _folder(what: str, path: Path) -> Finding:
+    if path.is_dir() and os.access(path, os.R_OK | os.X_OK):
+        return good(what, str(path))
+    advice = "make it, mount it, or give this user the right to read it"
+    return wrong(what, f"{path}: not a folder we may read", advice)
+
+
+def _log(what: str, path: Path) -> Finding:
+    if path.is_file() and os.access(path, os.R_OK):
+        return good(what, str(path))
+    if path.exists():
+        return _folder(what, path)
+    return wrong(what, f"{path}: nothing there", "set its path, or mount it")
+
+
+def _feed(what: str, feed: NmeaFeedOptions) -> Finding:
+    """Bind as a watch would, for a moment."""
+    where = f"{feed.group or feed.address}:{feed.port}"
+    if feed.port == 0:
+        return note(what, where, "set its port: no instrument can know which one is taken")
+    try:
+        open_socket(feed).close()
+    except SonarWatchError as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and cause.errno == errno.EADDRINUSE:
+            advice = "by the running watch? else stop the other program, or use another port"
+            return note(what, f"{where}: in use", advice)
+        advice = "name an address of this host that is up, and a port this user may use"
+        return wrong(what, str(error), advice)
+    return good(what, f"{where}: free")
