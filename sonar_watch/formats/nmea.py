@@ -42,7 +42,6 @@ _STAMPED = re.compile(
 _ENVELOPE = re.compile(r"(?:UdPbC\x00?)?\s*(?:\\[^\\]*\\\s*)*")
 
 
-
 def parse_sentence(
     sentence: str, received_utc: datetime, *, talker_prefix: str = "nmea"
 ) -> NavigationSample | None:
@@ -90,6 +89,23 @@ def parse_log_line(line: str, *, talker_prefix: str = "nmea") -> NavigationSampl
     FormatError
         No stamp, or a broken sentence.
     """
+    found = split_log_line(line)
+    if found is None:
+        return None
+    received_utc, sentence = found
+    return parse_sentence(sentence, received_utc, talker_prefix=talker_prefix)
+
+
+def split_log_line(line: str) -> tuple[datetime, str] | None:
+    """Return the stamp of reception and the sentence of one line of a ship's log.
+
+    None for lines that hold no sentence; see `parse_log_line`.
+
+    Raises
+    ------
+    FormatError
+        No stamp.
+    """
     text = line.strip()
     if not text or text.startswith("#"):
         return None
@@ -102,7 +118,7 @@ def parse_log_line(line: str, *, talker_prefix: str = "nmea") -> NavigationSampl
         raise FormatError(f"stamp {stamped['stamp']!r}: {error}") from error
     if not _strip_envelope(stamped["rest"]).startswith("$"):
         return None
-    return parse_sentence(stamped["rest"], received_utc, talker_prefix=talker_prefix)
+    return received_utc, stamped["rest"]
 
 
 def split_datagram(data: bytes) -> list[str]:
@@ -135,16 +151,26 @@ def clock_offset_s(sentence: str, received_utc: datetime) -> float | None:
     """
     fields = _split_fields(sentence)
     read_date = DATES.get(_kind(fields))
-    date = read_date(fields) if read_date else None
-    seconds = time_of_day(fields[1]) if len(fields) > 1 else None
-    if date is None or seconds is None:
-        return None
     try:
+        date = read_date(fields) if read_date else None
+        seconds = time_of_day(fields[1]) if len(fields) > 1 and date else None
+        if date is None or seconds is None:
+            return None
         said = datetime(*date, tzinfo=UTC) + timedelta(seconds=seconds)
     except (ValueError, OverflowError) as error:
         raise FormatError(f"{sentence.strip()[:100]!r}: {error}") from error
     ahead = said - received_utc
     return (ahead - round(ahead / GPS_ROLLOVER) * GPS_ROLLOVER).total_seconds()
+
+
+def talker_of(sentence: str) -> str:
+    """Return the two letters of the instrument that speaks, "" when there are none.
+
+    >>> talker_of("$INZDA,120000,01,08,2014,,")
+    'IN'
+    """
+    text = _strip_envelope(sentence[:_MAX_CHARACTERS])
+    return text[1:3] if text.startswith("$") else ""
 
 
 def _strip_envelope(text: str) -> str:

@@ -16,6 +16,9 @@ Fields = Sequence[str]
 Values = dict[str, float]
 """Fields of `NavigationSample`, and `time_of_day_s`."""
 
+_GPS_BEGAN = 80
+"""Years of two digits from this one on are of the last century."""
+
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)", re.ASCII)
 _TIME_OF_DAY = re.compile(r"(\d\d)(\d\d)(\d\d(?:\.\d*)?)", re.ASCII)
 _POSITION_SIGMA_M = {1: 3.0, 2: 1.0, 3: 1.0, 4: 0.05, 5: 0.5, 8: 3.0}
@@ -174,10 +177,11 @@ def _zda_date(fields: Fields) -> tuple[int, int, int] | None:
 
 
 def _rmc_date(fields: Fields) -> tuple[int, int, int] | None:
-    text = fields[9] if len(fields) > 9 else ""
-    if not re.fullmatch(r"\d{6}", text, re.ASCII):
+    """Of a receiver that has a fix; one that rolled over in 2014 writes 94 for 1994."""
+    if len(fields) < 10 or fields[2] != "A" or not re.fullmatch(r"\d{6}", fields[9], re.ASCII):
         return None
-    return 2000 + int(text[4:]), int(text[2:4]), int(text[:2])
+    day, month, year = (int(fields[9][at : at + 2]) for at in (0, 2, 4))
+    return year + (1900 if year >= _GPS_BEGAN else 2000), month, day
 
 
 DECODERS: dict[str, Callable[[Fields], Values]] = {

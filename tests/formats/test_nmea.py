@@ -240,6 +240,9 @@ def test_datagrams_are_split():
     ("$INZDA,115959.90,01,08,2014,,", -0.5),
     ("$INZDA,120000.40,16,12,1994,,", 0.0),
     ("$GPRMC,120100.40,A,2200.1,S,01756.3,W,9.1,215.1,010814,,", 60.0),
+    ("$GPRMC,120000.40,A,2200.1,S,01756.3,W,9.1,215.1,161294,,", 0.0),
+    ("$GPRMC,120000.40,V,,,,,,,060180,,", None),
+    ("$GPRMC,120000.40", None),
     ("$GPZDA,,,,,,", None),
     (GGA, None),
 ])
@@ -248,9 +251,15 @@ def test_the_clock_of_the_ship_is_compared_whatever_the_rollover(sentence, expec
     assert offset == (None if expected is None else pytest.approx(expected, abs=1e-6))
 
 
-def test_a_date_of_no_calendar_is_refused():
+@pytest.mark.parametrize("date", ["31,02,2014", "1,1," + "9" * 400])
+def test_a_date_of_no_calendar_is_refused(date):
     with pytest.raises(FormatError):
-        nmea.clock_offset_s("$INZDA,115959.90,31,02,2014,,", NOON)
+        nmea.clock_offset_s(f"$INZDA,115959.90,{date},,", NOON)
+
+
+def test_the_talker_is_told():
+    assert nmea.talker_of("\\s:GP0001*28\\$GPZDA,,,,") == "GP"
+    assert nmea.talker_of("no sentence") == ""
 
 
 def test_a_rollover_is_1024_weeks():
