@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sonar_watch.errors import ConfigurationError, FormatError
-from sonar_watch.formats.nmea import parse_log_line
-from sonar_watch.records import NavigationSample, SourceItem
+from sonar_watch.formats.nmea import split_log_line
+from sonar_watch.records import SourceItem
 from sonar_watch.sources.scan import FolderScan
-from sonar_watch.sources.source import Complaints, data_time_s
+from sonar_watch.sources.sentences import SentenceReader
+from sonar_watch.sources.source import data_time_s
 
 _log = logging.getLogger(__name__)
 
@@ -126,7 +127,7 @@ class NmeaLogSource:
         self._clock = clock
         self._scan = FolderScan(options.path, recursive=False, rescan_s=options.rescan_s)
         self._tails: dict[Path, _Tail] = {}
-        self._complaints = Complaints(options.name)
+        self._sentences = SentenceReader(options.name)
         if options.path.is_file():
             self._tails[options.path] = _Tail(options.path)
 
@@ -144,7 +145,12 @@ class NmeaLogSource:
     @property
     def broken(self) -> int:
         """Lines that could not be read."""
-        return self._complaints.count
+        return self._sentences.broken
+
+    def counts(self) -> dict[str, int]:
+        """Return files not read to their end, and what was wrong with lines."""
+        behind = sum(not tail.at_end for tail in self._tails.values())
+        return {"backlog": behind} | self._sentences.counts()
 
     def poll(self) -> list[SourceItem]:
         """Return the navigation of the lines that are new."""
@@ -191,10 +197,13 @@ class NmeaLogSource:
 
     def _parse(self, tail: _Tail, offset: int, line: str) -> list[SourceItem]:
         try:
-            sample: NavigationSample | None = parse_log_line(line)
+            found = split_log_line(line)
         except FormatError as error:
-            return self._complaints.add(tail.path.name, str(error), offset)
-        if sample is None:
+            return self._sentences.refuse(tail.path.name, str(error), offset)
+        if found is None:
             return []
-        tail.last_s = max(tail.last_s, data_time_s(sample) or tail.last_s)
-        return [sample]
+        received_utc, sentence = found
+        items = self._sentences.read(sentence, received_utc, tail.path.name, offset)
+        for item in items:
+            tail.last_s = max(tail.last_s, data_time_s(item) or tail.last_s)
+        return items

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sonar_watch.errors import ConfigurationError, FormatError
-from sonar_watch.formats.nmea import parse_sentence, split_datagram
+from sonar_watch.errors import ConfigurationError
+from sonar_watch.formats.nmea import split_datagram
 from sonar_watch.records import SourceItem
-from sonar_watch.sources.source import Complaints
+from sonar_watch.sources.sentences import SentenceReader
 
 _log = logging.getLogger(__name__)
 
@@ -131,7 +131,7 @@ class NmeaFeedSource:
         self.dropped = 0
         self._wake = wake or threading.Event()
         self._now = now
-        self._complaints = Complaints(options.name)
+        self._sentences = SentenceReader(options.name)
         self._queue: queue.Queue[tuple[bytes, str, datetime]] = queue.Queue(
             options.queue_datagrams
         )
@@ -144,7 +144,12 @@ class NmeaFeedSource:
     @property
     def broken(self) -> int:
         """Sentences that could not be read."""
-        return self._complaints.count
+        return self._sentences.broken
+
+    def counts(self) -> dict[str, int]:
+        """Return datagrams waiting and dropped, and what was wrong with sentences."""
+        waiting = {"backlog": self._queue.qsize(), "dropped": self.dropped}
+        return waiting | self._sentences.counts()
 
     def poll(self) -> list[SourceItem]:
         """Return the navigation in what has come."""
@@ -155,7 +160,7 @@ class NmeaFeedSource:
             except queue.Empty:
                 break
             for sentence in split_datagram(data):
-                items += self._parse(sentence, sender, received_utc)
+                items += self._sentences.read(sentence, received_utc, sender)
         return items
 
     def close(self) -> None:
@@ -163,13 +168,6 @@ class NmeaFeedSource:
         self._stopping.set()
         self._thread.join()
         self._socket.close()
-
-    def _parse(self, sentence: str, sender: str, received_utc: datetime) -> list[SourceItem]:
-        try:
-            sample = parse_sentence(sentence, received_utc)
-        except FormatError as error:
-            return self._complaints.add(sender, str(error))
-        return [] if sample is None else [sample]
 
     def _listen(self) -> None:
         while not self._stopping.is_set():

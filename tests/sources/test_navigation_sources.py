@@ -142,6 +142,7 @@ def test_real_logs_give_navigation_and_no_complaint() -> None:
     sensors = {item.sensor for item in items if isinstance(item, NavigationSample)}
     assert {"nmea:INGGA", "nmea:HEHDT", "nmea:PSXN", "nmea:KIDPT"} <= sensors
     assert refusals(items) == []
+    assert source.counts() == {"backlog": 0, "broken": 0, "clock_offset": 0}
 
 
 @pytest.fixture
@@ -189,8 +190,52 @@ def test_a_full_queue_drops_the_oldest_and_counts(
     while feed.dropped < 6 and time.monotonic() < deadline_s:
         wake.wait(0.01)
         wake.clear()
+    assert feed.counts() == {"backlog": 4, "dropped": 6, "broken": 0, "clock_offset": 0}
     assert headings(feed.poll()) == [6, 7, 8, 9]
     assert feed.dropped == 6
+    assert feed.counts()["backlog"] == 0
+
+
+ON_TIME = (b"$INZDA,050608,04,03,2026,,", b"$GPZDA,050607,19,07,2006,,",  # a rollover ago
+           b"$GPRMC,050607,A,4500.0,N,01000.0,E,5.0,10.0,040326,,", b"$GPZDA,,,,,,")
+OFF = (b"$INZDA,050613,04,03,2026,,", b"$INZDA,050614,04,03,2026,,",
+       b"$GPRMC,040607,A,4500.0,N,01000.0,E,5.0,10.0,040326,,")
+
+
+def test_a_clock_that_is_off_is_complained_about_once_per_talker(
+    feed: NmeaFeedSource, wake: threading.Event, caplog: pytest.LogCaptureFixture
+) -> None:
+    send(feed.port, b"\r\n".join([*ON_TIME, *OFF, b"$INHDT,1.0,T"]))
+    items = poll_until(feed, lambda items: len(headings(items)) == 1, wake)
+    assert len(items) == 3
+    assert all(isinstance(item, NavigationSample) and item.time_s[0] == RECEIVED.timestamp()
+               for item in items)
+    assert feed.counts()["clock_offset"] == 3
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 2
+    assert "the clock of IN is +6.0 s off" in told[0]
+    assert "the clock of GP is -3600.0 s off" in told[1]
+
+
+def test_a_clock_that_is_off_in_a_log_is_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "log").write_bytes(b"".join(
+        b"2026-03-04T05:06:07Z " + sentence + b"\n"
+        for sentence in (*ON_TIME, *OFF, b"$INZDA,050607,31,02,2026,,")))
+    source = NmeaLogSource(NmeaLogOptions(path=tmp_path), live=False)
+    assert source.counts() == {"backlog": 0, "broken": 0, "clock_offset": 0}
+    items = drain(source)
+    assert source.counts() == {"backlog": 0, "broken": 1, "clock_offset": 3}
+    assert len(refusals(items)) == 1
+    assert len(caplog.records) == 2
+
+
+def test_a_position_with_a_date_of_no_calendar_is_kept_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"2026-03-04T05:06:07Z $GPRMC,050607,A,4500.0,N,01000.0,E,5.0,10.0,310226,,\n")
+    items = drain(NmeaLogSource(NmeaLogOptions(path=path), live=False))
+    assert [isinstance(item, NavigationSample) for item in items] == [True, False]
 
 
 def test_a_taken_port_is_said(feed: NmeaFeedSource) -> None:
