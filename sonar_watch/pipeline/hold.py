@@ -124,10 +124,11 @@ class NavigationHold:
         self._swaths += 1
 
     def _end_line(self, end: LineEnd) -> None:
-        """No more navigation comes for what this source gave."""
+        """No more navigation comes for what this source gave, of that sounder if it says one."""
         for held in self._queue:
             if isinstance(held, _Held) and held.source == end.source:
-                held.settled = True
+                model = held.swath.sounder.partition("-")[0]
+                held.settled = held.settled or end.sounder in ("", model)
         self._queue.append(end)
 
     def _leaves(self, held: _Held) -> bool:

@@ -24,9 +24,19 @@ class LineEnd:
 
     At the end of a replayed line, or live when a newer line has begun or the line has been
     silent beyond its limit: held frames are then released with the navigation there is.
+
+    Parameters
+    ----------
+    source : str
+    sounder : str
+        Model whose line it was, such as "em710", without the serial number that the swaths'
+        `sounder` may have behind a hyphen; "" = all that this source gave.
+    checkpoint : mapping
+        What the journal stores when everything before is stored.
     """
 
     source: str
+    sounder: str = ""
     checkpoint: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -75,6 +76,15 @@ def test_the_end_of_a_line_lets_its_own_source_go(track: NavigationTrack) -> Non
     items = (frame(1.0, "raw"), LineEnd(source="raw"), frame(2.0, "raw"))
     assert take(hold, *items) == ["raw-1.0", "end"]
     assert len(hold) == 1
+
+
+def test_the_end_of_a_sounders_line_lets_its_own_swaths_go_alone(track: NavigationTrack) -> None:
+    hold = NavigationHold(track, 100, 120.0)
+    first = replace(frame(1.0, "raw"), sounder="em710-210")
+    second = replace(frame(2.0, "raw"), sounder="em2040")
+    assert take(hold, first, second, LineEnd(source="raw", sounder="em710")) == ["raw-1.0"]
+    assert take(hold, LineEnd(source="raw", sounder="em71")) == []
+    assert take(hold, LineEnd(source="raw", sounder="em2040")) == ["raw-2.0", "end", "end", "end"]
 
 
 def test_what_leaves_without_a_fix_says_why(track: NavigationTrack) -> None:
