@@ -84,6 +84,7 @@ class ImageFolderSource:
         self._ready: list[tuple[float, str, str, str, Picture]] = []
         self._given: dict[str, str] = {}
         self._last_given_s: float | None = None
+        self._broken = 0
         if live:
             self._watch.arm()
 
@@ -118,6 +119,10 @@ class ImageFolderSource:
         elif self._scan.passes:
             items += self._give()
         return items + self._line_end(items, now_s)
+
+    def counts(self) -> dict[str, int]:
+        """Return pictures known and not given yet, and those set aside."""
+        return {"backlog": self.backlog, "broken": self._broken}
 
     def close(self) -> None:
         """End the watching thread."""
@@ -180,6 +185,7 @@ class ImageFolderSource:
 
     def _quarantined(self, path: Path, reason: str) -> Quarantined:
         _log.warning("set aside: %s", reason)
+        self._broken += 1
         return Quarantined(source=SourceRef(source=self.name, file=path.name), reason=reason)
 
     def _give(self) -> list[SourceItem]:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from sonar_watch.records import LineEnd, NavigationSample, SourceItem
-from sonar_watch.sources.source import Source, data_time_s, is_swath
+from sonar_watch.sources.source import Source, add_counts, data_time_s, is_swath
 
 GIVEN_PER_POLL = 64
 BUFFERED_PER_SOURCE = 64
@@ -116,6 +116,11 @@ class Merger:
             if items:
                 return items
         return []
+
+    def counts(self) -> dict[str, int]:
+        """Return the sums of the sources' counts; what waits here is backlog as well."""
+        here = {"backlog": sum(len(lane.queue) for lane in self._lanes)}
+        return add_counts([here, *(lane.source.counts() for lane in self._lanes)])
 
     def close(self) -> None:
         """Close every source."""

@@ -73,12 +73,24 @@ class LineReader:
         self._files: dict[Role, RawFile] = {}
         self._swaths: deque[WaterColumnPing | WaterColumnFrame] = deque()
         self._navigation_stalled = False
+        self._broken = 0
         self._sizes = line.sizes()
         newest_s = max((changed_s(path) for path in line.files.values()), default=0.0)
         self.changed_s = now_s - max(0.0, time.time() - newest_s)
         self.progressed = False
         self.last_swath_s: float | None = None
+        self.sounder = ""
         self.latest_s = self.navigation_s = float("-inf")
+
+    @property
+    def broken(self) -> int:
+        """What could not be used so far."""
+        return self._broken + sum(file.broken for file in self._files.values())
+
+    @property
+    def waiting(self) -> int:
+        """Swaths read and not handed on."""
+        return len(self._swaths)
 
     def read(self, now_s: float, *, beyond_s: float | None = None) -> list[SourceItem]:
         """Return what is new.
@@ -113,9 +125,8 @@ class LineReader:
     def close(self) -> None:
         """Close the files and note what was read."""
         self.line.sizes_read = dict(self._sizes)
-        for file in self._files.values():
-            file.close()
-        self._files.clear()
+        for role in list(self._files):
+            self._close(role)
 
     def _hand_on(self) -> list[SourceItem]:
         """Return the swaths that may leave."""
@@ -169,6 +180,7 @@ class LineReader:
                 if item.frame_id not in self.line.given:
                     self.line.given.add(item.frame_id)
                     self._swaths.append(item)
+                self.sounder = item.sounder.partition("-")[0]
                 self.last_swath_s = item.time_utc.timestamp()
                 self.latest_s = max(self.latest_s, self.last_swath_s)
                 continue
@@ -221,6 +233,7 @@ class LineReader:
     def _close(self, role: Role) -> None:
         file = self._files.pop(role, None)
         if file is not None:
+            self._broken += file.broken
             file.close()
 
     def _drop(self, role: Role, reason: str) -> Quarantined:
@@ -231,4 +244,5 @@ class LineReader:
 
     def _set_aside(self, path: Path, reason: str) -> Quarantined:
         _log.warning("%s: %s", path.name, reason)
+        self._broken += 1
         return Quarantined(source=SourceRef(source=self._source, file=path.name), reason=reason)

@@ -16,7 +16,7 @@ from sonar_watch.sources.line import line_stem
 from sonar_watch.sources.logs import NmeaLogOptions, NmeaLogSource, is_navigation_log
 from sonar_watch.sources.raw import RawFolderSource, RawOptions, is_raw
 from sonar_watch.sources.scan import walk
-from sonar_watch.sources.source import Ledger, Source, data_time_s, is_swath
+from sonar_watch.sources.source import Ledger, Source, add_counts, data_time_s, is_swath
 
 _HERE = Path()
 
@@ -179,6 +179,10 @@ class ReplayPace:
                 break
             items.append(self._queue.popleft())
         return items
+
+    def counts(self) -> dict[str, int]:
+        """Return the source's counts; what is not due yet is backlog as well."""
+        return add_counts([{"backlog": len(self._queue)}, self._source.counts()])
 
     def close(self) -> None:
         """Close the source."""

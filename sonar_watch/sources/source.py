@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, TypeGuard
 
 from sonar_watch.records import (
@@ -27,6 +28,19 @@ class Source(Protocol):
 
     def poll(self) -> list[SourceItem]:
         """Return what is new, a bounded number of items; never blocks; [] = nothing now."""
+
+    def counts(self) -> dict[str, int]:
+        """Return what waits and what went wrong, cheap enough to ask for each second.
+
+        Keys, each absent where it cannot be:
+
+        - "backlog": what is known and not given yet (pictures, lines, log files, datagrams);
+        - "dropped": what came too fast and was lost;
+        - "broken": what could not be used, told as `Quarantined` or not;
+        - "clock_offset": sentences whose date is seconds off their stamp.
+
+        They count from the start of the program.
+        """
 
     def close(self) -> None:
         """End threads, close files and sockets; harmless when called again."""
@@ -66,6 +80,19 @@ def data_time_s(item: SourceItem) -> float | None:
     if isinstance(item, NavigationSample) and item.time_s.size:
         return float(item.time_s[0])
     return None
+
+
+def add_counts(several: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Return the sums of counts, key by key.
+
+    >>> add_counts([{"backlog": 1, "broken": 2}, {"backlog": 3}])
+    {'backlog': 4, 'broken': 2}
+    """
+    total: dict[str, int] = {}
+    for counts in several:
+        for key, number in counts.items():
+            total[key] = total.get(key, 0) + number
+    return total
 
 
 class Complaints:

@@ -17,6 +17,8 @@ from sonar_watch.sources.source import Ledger
 _log = logging.getLogger(__name__)
 
 LINES_REMEMBERED = 3
+UNKNOWN_SOUNDER = "unknown"
+"""Of files that do not begin with a datagram: the end of their line lets nothing else go."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,12 +97,21 @@ class LineStream:
     live : bool
     clock : callable
         Seconds that only grow.
+    sounder : str
+        Model of the sounder whose lines these are, such as "em710".
     """
 
     def __init__(
-        self, options: RawOptions, ledger: Ledger, *, live: bool, clock: Callable[[], float]
+        self,
+        options: RawOptions,
+        ledger: Ledger,
+        *,
+        live: bool,
+        clock: Callable[[], float],
+        sounder: str = UNKNOWN_SOUNDER,
     ) -> None:
         self.name = options.name
+        self._sounder = sounder
         self._options = options
         self._ledger = ledger
         self._live = live
@@ -110,6 +121,7 @@ class LineStream:
         self._next: LineReader | None = None
         self._before: LineReader | None = None
         self._finished = False
+        self._broken = 0
 
     @property
     def exhausted(self) -> bool:
@@ -144,12 +156,30 @@ class LineStream:
             return items
         return items + self._end(self._reader, now_s)
 
+    def counts(self) -> dict[str, int]:
+        """Return lines not begun and swaths read that wait, and what could not be used."""
+        open_lines = sum(not line.complete for line in self._lines)
+        waiting = sum(reader.waiting for reader in self._readers)
+        begun = self._reader is not None
+        return {
+            "backlog": max(0, open_lines - begun) + waiting,
+            "broken": self._broken + sum(reader.broken for reader in self._readers),
+        }
+
     def close(self) -> None:
         """Close the files."""
-        for reader in (self._reader, self._next, self._before):
-            if reader is not None:
-                reader.close()
+        for reader in self._readers:
+            self._close(reader)
         self._reader = self._next = self._before = None
+
+    @property
+    def _readers(self) -> list[LineReader]:
+        found = (self._reader, self._next, self._before)
+        return [reader for reader in found if reader is not None]
+
+    def _close(self, reader: LineReader) -> None:
+        reader.close()
+        self._broken += reader.broken
 
     def _key(self, line: Line) -> str:
         return f"{self.name}/{line.stem}"
@@ -182,7 +212,7 @@ class LineStream:
         assert self._before is not None
         items = self._before.read(now_s)
         if not items and not self._before.progressed:
-            self._before.close()
+            self._close(self._before)
             self._before = None
         return items
 
@@ -219,11 +249,12 @@ class LineStream:
             items += self._next.read(now_s, beyond_s=self._join_until_s(reader))
             if not self._settled(reader, self._next, now_s):
                 return items
-        reader.close()
+        self._close(reader)
         reader.line.complete = True
         value = {"complete": True, "sizes": reader.line.sizes_read}
         checkpoint = {"key": self._key(reader.line), "value": value}
-        items.append(LineEnd(source=self.name, checkpoint=checkpoint))
+        sounder = reader.sounder or self._sounder
+        items.append(LineEnd(source=self.name, sounder=sounder, checkpoint=checkpoint))
         self._reader, self._next, self._finished = self._next, None, False
         return items
 

@@ -88,6 +88,9 @@ class GivenSource:
         given, self.items = self.items[:size], self.items[size:]
         return given
 
+    def counts(self) -> dict[str, int]:
+        return {"backlog": len(self.items), "broken": 1}
+
     def close(self) -> None:
         self.closed = True
 

@@ -232,8 +232,10 @@ def test_a_picture_that_stays_cut_is_set_aside_once_and_tried_again_when_whole(
     path.write_bytes(whole[:-6])
     source = watch(half_written_limit_s=30.0, rescan_s=1.0)
     assert poll_times(source) == []
+    assert source.counts() == {"backlog": 1, "broken": 0}
     clock.pass_by(31)
     items = poll_times(source)
+    assert source.counts() == {"backlog": 0, "broken": 1}
     assert len(items) == 1
     assert "ping_0001.png: not whole" in refusals(items)[0]
     clock.pass_by(31)

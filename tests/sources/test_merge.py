@@ -148,6 +148,12 @@ def test_live_without_patience_takes_what_is_there() -> None:
     assert seconds_of(poll_times(merger, 3)) == [5, 1]
 
 
+def test_the_counts_are_those_of_the_sources_together() -> None:
+    merger = Merger([GivenSource("a", pings(5, 6)), GivenSource("b", pings(1), [0])], live=False)
+    merger.poll()
+    assert merger.counts() == {"backlog": 3, "broken": 2}
+
+
 def test_closing_closes_every_source() -> None:
     sources = [GivenSource("a", []), GivenSource("b", [])]
     merger = Merger(sources)

@@ -124,6 +124,7 @@ def test_at_recorded_pace_swaths_come_as_they_were_recorded() -> None:
     pace = ReplayPace(three_pings(), 2.0, clock=clock)
     assert len(swaths(pace.poll())) == 1
     assert pace.wait_s == 5.0
+    assert pace.counts() == {"backlog": 3, "broken": 1}
     clock.pass_by(4.9)
     assert pace.poll() == []
     clock.pass_by(0.2)
