@@ -15,6 +15,7 @@ from sonar_watch.formats.rawfile import is_water_column, line_name
 Role = Literal["navigation", "water column"]
 
 HEAD_BYTES = 64
+HEADER_BYTES = max(kmall_header.HEADER.size, em_header.HEADER.size)
 
 _STARTED = re.compile(r"(?:^|_)(\d{8})_(\d{6})(?:_|$)")
 
@@ -40,6 +41,19 @@ def read_head(path: Path) -> tuple[str, float] | None:
     except (OSError, FormatError):
         return None
     return header.sounder.split("-")[0], header.time_utc.timestamp()
+
+
+def is_something_else(path: Path) -> bool:
+    """Return True when a file has bytes enough for a header and does not begin with a datagram.
+
+    Zeros say nothing: on network shares the size of a file runs ahead of its bytes.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError:
+        return False
+    return bool(head[HEADER_BYTES - 1 :].strip(b"\0")) and read_head(path) is None
 
 
 def _is_kmall(path: Path) -> bool:

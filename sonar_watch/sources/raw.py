@@ -10,11 +10,18 @@ from pathlib import Path
 
 from sonar_watch.formats.rawfile import RAW_SUFFIXES
 from sonar_watch.records import SourceItem
-from sonar_watch.sources.line import Line, line_stem, read_head, time_in_name
+from sonar_watch.sources.line import (
+    Line,
+    is_something_else,
+    line_stem,
+    read_head,
+    size_of,
+    time_in_name,
+)
 from sonar_watch.sources.merge import Merger
 from sonar_watch.sources.scan import FolderScan
-from sonar_watch.sources.source import EmptyLedger, Ledger
-from sonar_watch.sources.stream import LineStream, RawOptions
+from sonar_watch.sources.source import EmptyLedger, Ledger, add_counts
+from sonar_watch.sources.stream import UNKNOWN_SOUNDER, LineStream, RawOptions
 from sonar_watch.sources.watch import FolderWatch
 
 __all__ = ["RawFolderSource", "RawOptions", "is_raw"]
@@ -79,6 +86,7 @@ class RawFolderSource:
         self._streams: dict[str, LineStream] = {}
         self._lines: dict[str, Line] = {}
         self._files_of_new: dict[str, set[Path]] = {}
+        self._sizes_of_new: dict[str, tuple[int, float]] = {}
         if live:
             self._watch.arm()
 
@@ -96,6 +104,10 @@ class RawFolderSource:
         """Return what is new in the files, navigation before the swaths it belongs to."""
         self._look(self._clock())
         return self._merger.poll() if self._scan.passes else []
+
+    def counts(self) -> dict[str, int]:
+        """Return lines and swaths that wait, and what could not be used."""
+        return add_counts([{"backlog": len(self._files_of_new)}, self._merger.counts()])
 
     def close(self) -> None:
         """End the watching thread and close the files."""
@@ -117,7 +129,7 @@ class RawFolderSource:
             for stream in self._streams.values():
                 stream.review()
         if self._scan.passes:
-            self._place_new()
+            self._place_new(now_s)
 
     def _admit(self, path: Path) -> None:
         if path.name.startswith(".") or not is_raw(path):
@@ -130,13 +142,14 @@ class RawFolderSource:
         else:
             self._files_of_new.setdefault(stem, set()).add(path)
 
-    def _place_new(self) -> None:
+    def _place_new(self, now_s: float) -> None:
         """Put new lines into the stream of their sounder, as soon as that is known."""
         for stem, paths in sorted(self._files_of_new.items()):
             heads = [head for path in sorted(paths) if (head := read_head(path)) is not None]
-            if not heads and self._live:
+            if not heads and self._live and not self._is_none(stem, now_s):
                 continue  # nothing written yet
-            sounder, first_s = min(heads, key=lambda head: head[1], default=("", 0.0))
+            unknown = (UNKNOWN_SOUNDER, 0.0)
+            sounder, first_s = min(heads, key=lambda head: head[1], default=unknown)
             name = stem.partition("/")[2]
             named_s = time_in_name(name)
             line = Line(stem=name, started_s=first_s if named_s is None else named_s)
@@ -145,10 +158,31 @@ class RawFolderSource:
             self._lines[stem] = line
             self._stream(sounder).add(line)
             del self._files_of_new[stem]
+            self._sizes_of_new.pop(stem, None)
+
+    def _is_none(self, stem: str, now_s: float) -> bool:
+        """Return True when the files of a new line hold something else, or too little for too long.
+
+        It is then placed, and whoever reads it says what is wrong, and where.
+        """
+        paths = self._files_of_new[stem]
+        size = sum(max(0, size_of(path)) for path in paths)
+        known, since_s = self._sizes_of_new.get(stem, (-1, now_s))
+        if size != known:
+            since_s = now_s
+            self._sizes_of_new[stem] = size, now_s
+        silent = size > 0 and now_s - since_s >= self._options.silent_limit_s
+        none = silent or any(is_something_else(path) for path in paths)
+        if none:
+            names = ", ".join(sorted(path.name for path in paths))
+            _log.warning("%s: no datagram at the beginning: read for what else it holds", names)
+        return none
 
     def _stream(self, sounder: str) -> LineStream:
         if sounder not in self._streams:
-            stream = LineStream(self._options, self._ledger, live=self._live, clock=self._clock)
+            stream = LineStream(
+                self._options, self._ledger, live=self._live, clock=self._clock, sounder=sounder
+            )
             self._streams[sounder] = stream
             self._merger.add(stream)
         return self._streams[sounder]

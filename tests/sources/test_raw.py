@@ -28,7 +28,7 @@ from sources_builders import (
 )
 
 from sonar_watch.errors import ConfigurationError
-from sonar_watch.records import LineEnd, NavigationSample, SourceItem
+from sonar_watch.records import LineEnd, NavigationSample, Quarantined, SourceItem
 from sonar_watch.sources.raw import RawFolderSource, RawOptions, is_raw
 from sonar_watch.sources.source import is_swath
 
@@ -125,7 +125,7 @@ def test_a_line_is_given_whole_with_its_navigation_ahead(tmp_path: Path) -> None
     write_line(tmp_path, START)
     items = replay(tmp_path)
     assert counters(items) == list(range(20))
-    assert items[-1] == LineEnd(source="raw", checkpoint={
+    assert items[-1] == LineEnd(source="raw", sounder="em2040", checkpoint={
         "key": f"raw/{FIRST_NAME}", "value": {"complete": True, "sizes": {
             f"{FIRST_NAME}.{suffix}": (tmp_path / f"{FIRST_NAME}.{suffix}").stat().st_size
             for suffix in ("kmall", "kmwcd")}}})
@@ -174,6 +174,8 @@ def test_two_sounders_are_merged_by_data_time(tmp_path: Path) -> None:
     assert len(times) == 40
     assert times == sorted(times)
     assert len(line_ends(items)) == 2
+    ends = [item.sounder for item in items if isinstance(item, LineEnd)]
+    assert sorted(ends) == ["em124", "em2040"]
 
 
 def test_the_last_swaths_get_the_navigation_of_the_next_line(tmp_path: Path) -> None:
@@ -386,6 +388,73 @@ def test_a_file_that_is_none_does_not_stop_the_others(tmp_path: Path, content: b
     items = replay(tmp_path)
     assert counters(items) == list(range(20))
     assert len(line_ends(items)) == 2
+
+
+@pytest.mark.parametrize("suffix", ["kmwcd", "wcd", "kmall_frag"])
+def test_a_live_file_of_something_else_is_told_and_stops_nothing(
+    tmp_path: Path, watch: Opener, clock: Clock, caplog: pytest.LogCaptureFixture, suffix: str
+) -> None:
+    name = f"0000_20250101_000000.{suffix}"
+    (tmp_path / name).write_bytes(b"%PDF-1.4 " * 100)
+    write_line(tmp_path, START)
+    source = watch()
+    items = poll_times(source)
+    assert counters(items) == list(range(15))
+    assert f"{name}: no datagram at the beginning" in caplog.text
+    clock.pass_by(61)
+    items += poll_times(source)
+    (told,) = [item for item in items if isinstance(item, Quarantined)]
+    plain = name.removesuffix("_frag")
+    assert told.reason.startswith(f"{plain} at byte 0: expected")
+    assert (told.source.file, told.source.offset) == (plain, 0)
+    ends = {item.sounder for item in items if isinstance(item, LineEnd)}
+    assert ends == {"unknown", "em2040"}
+    assert source.counts() == {"backlog": 0, "broken": 1}
+    clock.pass_by(61)
+    assert poll_times(source) == []
+
+
+@pytest.mark.parametrize("content", [b"%PDF", bytes(500)])
+def test_a_live_file_that_stays_too_short_or_unwritten_is_told_after_silence(
+    tmp_path: Path, watch: Opener, clock: Clock, content: bytes
+) -> None:
+    path = tmp_path / f"{FIRST_NAME}.kmwcd"
+    path.write_bytes(content)
+    source = watch()
+    assert poll_times(source) == []
+    clock.pass_by(59)
+    append(path, content)
+    assert poll_times(source) == []
+    clock.pass_by(59)
+    assert poll_times(source) == []
+    assert source.counts() == {"backlog": 1}
+    clock.pass_by(2)
+    assert poll_times(source) == []
+    clock.pass_by(61)
+    (reason,) = refusals(poll_times(source))
+    assert reason.startswith(f"{path.name} at byte 0")
+
+
+def test_the_counts_say_what_waits_and_what_is_broken(
+    tmp_path: Path, watch: Opener, clock: Clock
+) -> None:
+    write_line(tmp_path, START)
+    write_line(tmp_path, SECOND, first=20)
+    one, rest = water_column_bytes(START, 1), water_column_bytes(SECOND, 2, first=1)
+    (tmp_path / f"{FIRST_NAME}.kmwcd").write_bytes(one + b"rubbish" * 30 + rest)
+    source = watch()
+    assert source.counts() == {"backlog": 0}
+    poll_times(source)
+    # The second line waits, and the last two swaths of the first for navigation after them.
+    assert source.counts() == {"backlog": 3, "broken": 1}
+    clock.pass_by(6)
+    poll_times(source, 10)
+    assert source.counts()["broken"] == 1
+    clock.pass_by(61)
+    poll_times(source, 10)
+    assert source.counts() == {"backlog": 0, "broken": 1}
+    source.close()
+    assert source.counts() == {"backlog": 0, "broken": 1}
 
 
 def test_an_empty_live_file_waits_for_its_first_bytes(
