@@ -4,6 +4,7 @@
     folder.py     pictures            candidates.py: which are ready; pictures.py, calibration.py
     raw.py        raw sounder files   stream.py: line after line; reader.py, line.py: one line
     udp.py        navigation from a socket        logs.py           navigation from log files
+                  sentences.py: what both share, broken sentences and clocks that are off
     merge.py      several sources in the order of data time
     replay.py     recorded files through the same doors, at recorded pace or faster
     watch.py, scan.py   hints of the file system; the truth, by looking again
