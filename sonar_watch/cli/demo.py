@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from sonar_watch.demo import DemoReport, HeardAlert
     from sonar_watch.trials import EventScore
 
+WIDEST_DEGREES = len("139.91765")
+SITE_LETTERS = 6
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
@@ -58,24 +61,24 @@ def _sentence(heard: HeardAlert) -> str:
     if event.latitude is not None and event.longitude is not None:
         place = f"{event.latitude:.5f}, {event.longitude:.5f}"
     return (
-        f"alert {alert.sequence:>3} {alert.kind:<6} {alert.time_utc:%H:%M:%S} {place}, "
+        f"{alert.sequence:>3} {alert.kind:<7} {alert.time_utc:%H:%M:%S}  {place}, "
         f"{event.foot_depth_m:.0f} m deep, {event.height_m:.0f} m high, "
-        f"{event.swath_count} of {event.swaths_possible} swaths"
+        f"{event.swath_count}/{event.swaths_possible} swaths"
     )
 
 
 def _table(report: DemoReport) -> Table:
-    from rich.table import Table
+    from rich.table import Column, Table
 
     table = Table(
-        "plume",
-        "true position",
-        "alerted position",
-        "error m",
-        "in 95 % ellipse",
+        Column("plume", no_wrap=True),
+        # Whole positions, also on the 80 columns of a plain terminal.
+        *(Column(name, no_wrap=True, min_width=WIDEST_DEGREES) for name in ("true", "alerted")),
+        "error\nm",
+        "in\n95 %",
         "swaths",
-        "latency s",
-        "site",
+        "delay\ns",
+        Column("site", no_wrap=True, min_width=SITE_LETTERS),
         title="What was told, beside the truth",
     )
     for event in sorted(report.score.events, key=lambda event: event.plume or "~"):
@@ -87,20 +90,19 @@ def _table(report: DemoReport) -> Table:
 
 def _row(event: EventScore) -> list[str]:
     def place(position: tuple[float, float] | None) -> str:
-        # Two lines: the whole table fits 80 columns.
         return f"{position[0]:.5f}\n{position[1]:.5f}" if position else "-"
 
     latency = event.latency_s if event.latency_s is not None else math.nan
     inside = {True: "yes", False: "no", None: "-"}[event.inside_ellipse]
     return [
-        event.plume or "[red]false alert[/]",
+        event.plume or "[red]false[/]",
         place(event.true_position),
         place(event.position),
         "-" if event.error_m is None else f"{event.error_m:.1f}",
         inside,
         str(event.swaths),
         "-" if math.isnan(latency) else f"{latency:.2f}",
-        event.site_id[:8],
+        event.site_id[:SITE_LETTERS],
     ]
 
 
