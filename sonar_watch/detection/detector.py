@@ -48,7 +48,7 @@ class DetectorOptions:
     """
 
     weights: str = "plume-n"
-    confidence: float = 0.25
+    confidence: float = 0.4
     iou: float = 0.5
     device: str = "auto"
     threads: int | None = None
