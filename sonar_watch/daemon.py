@@ -245,6 +245,8 @@ class Watch:
         if now - self._last_status_s < 1.0:
             return
         self._last_status_s = now
+        backlog = self._source.counts().get("backlog", 0) + self._pipeline.waiting
+        self.monitor.set("backlog", backlog)
         if self.publisher is not None:
             if not self.publisher.alive:
                 raise SonarWatchError("the publisher's thread has ended; restart to publish again")
@@ -259,6 +261,7 @@ class Watch:
             "weights": weights,
             "runtime": runtime,
             "waiting_for_navigation": self._pipeline.waiting,
+            "sources": self._source.counts(),
             "last_frame_utc": self._last_frame_utc,
         }
 

@@ -9,7 +9,7 @@
     +-- WeightsError        weights missing, or not the ones in the manifest   (OSError)
     +-- InferenceError      the runtime could not run the network              (RuntimeError)
     +-- JournalError        the journal cannot be read or written              (OSError)
-    +-- WireError           a message is not what docs/wire.md says            (ValueError)
+    +-- WireError           a message or socket is not what docs/wire.md says  (ValueError)
 
 Messages say what was expected, what came and where (file, offset, key).
 """
@@ -68,4 +68,4 @@ class JournalError(SonarWatchError, OSError):
 
 
 class WireError(SonarWatchError, ValueError):
-    """A message that is not what docs/wire.md says."""
+    """A message that is not what docs/wire.md says, or an endpoint that cannot be had."""

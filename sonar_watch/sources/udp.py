@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sonar_watch.errors import ConfigurationError
+from sonar_watch.errors import ConfigurationError, SonarWatchError
 from sonar_watch.formats.nmea import split_datagram
 from sonar_watch.records import SourceItem
 from sonar_watch.sources.sentences import SentenceReader
@@ -78,7 +78,7 @@ def open_socket(options: NmeaFeedOptions) -> socket.socket:
 
     Raises
     ------
-    ConfigurationError
+    SonarWatchError
         The port is taken, or the address is not of this host.
     """
     listening = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -96,7 +96,8 @@ def open_socket(options: NmeaFeedOptions) -> socket.socket:
     except OSError as error:
         listening.close()
         where = f"{options.group or options.address}:{options.port}"
-        raise ConfigurationError(f"{options.name}: cannot listen on {where}: {error}") from error
+        # Not a wrong configuration: at boot the interface may come up a little later.
+        raise SonarWatchError(f"{options.name}: cannot listen on {where}: {error}") from error
     listening.settimeout(_LOOK_UP_S)
     return listening
 
@@ -114,7 +115,7 @@ class NmeaFeedSource:
 
     Raises
     ------
-    ConfigurationError
+    SonarWatchError
         The socket cannot be opened.
     """
 

@@ -72,5 +72,5 @@ def test_the_fingerprint_knows_decisions_and_no_paths() -> None:
     plain = parse_settings("").fingerprint
     assert parse_settings("data_dir: elsewhere\n").fingerprint == plain
     assert parse_settings("detector:\n  device: cpu\n").fingerprint == plain
-    assert parse_settings("detector:\n  confidence: 0.4\n").fingerprint != plain
+    assert parse_settings("detector:\n  confidence: 0.55\n").fingerprint != plain
     assert parse_settings("tracker:\n  confirm_swaths: 4\n").fingerprint != plain

@@ -11,7 +11,7 @@ import pytest
 from realdata import real_data
 from sources_builders import Clock, append, drain, poll_times, poll_until, refusals
 
-from sonar_watch.errors import ConfigurationError
+from sonar_watch.errors import ConfigurationError, SonarWatchError
 from sonar_watch.records import NavigationSample, SourceItem
 from sonar_watch.sources import logs, udp
 from sonar_watch.sources.logs import NmeaLogOptions, NmeaLogSource, is_navigation_log
@@ -244,7 +244,7 @@ def test_a_position_with_a_date_of_no_calendar_is_kept_and_told(tmp_path: Path) 
 
 
 def test_a_taken_port_is_said(feed: NmeaFeedSource) -> None:
-    with pytest.raises(ConfigurationError, match=f"127.0.0.1:{feed.port}"):
+    with pytest.raises(SonarWatchError, match=f"127.0.0.1:{feed.port}"):
         NmeaFeedSource(NmeaFeedOptions(address="127.0.0.1", port=feed.port))
 
 
