@@ -2,6 +2,7 @@
 
     hold.py      keeps a swath back until the ship's navigation at its instant is settled
     chain.py     the stages in order; the one place where a bad frame is caught
+    results.py   the lines of detections.jsonl
     evidence.py  the annotated picture of each event
 
 Order and content of everything this package decides follow from the items alone: no clock.

@@ -23,11 +23,11 @@ from sonar_watch.geolocation.georeference import PositionOptions, georeference
 from sonar_watch.monitoring import Monitor
 from sonar_watch.pipeline.evidence import EvidenceAlbum
 from sonar_watch.pipeline.hold import NavigationHold, Settled, Swath, SwathItem, Track
+from sonar_watch.pipeline.results import frame_body, frame_head
 from sonar_watch.records import (
     Alert,
     ByteImage,
     EventChange,
-    GeolocatedDetection,
     GeolocatedFrame,
     LineEnd,
     NavigationFix,
@@ -38,7 +38,6 @@ from sonar_watch.records import (
     Tense,
     WaterColumnFrame,
     WaterColumnPing,
-    iso_utc,
 )
 from sonar_watch.watercolumn.vetoes import VetoOptions, veto
 
@@ -256,7 +255,7 @@ class Pipeline:
             return
         batch.changes.extend(self._stages.tracker.update(located))
         batch.frames.append(
-            FrameEntry(frame_id=frame.frame_id, time_utc=frame.time_utc, body=_frame_body(located))
+            FrameEntry(frame_id=frame.frame_id, time_utc=frame.time_utc, body=frame_body(located))
         )
         self._keep_evidence(frame, located)
         self._stages.monitor.frame_done(frame.time_utc.timestamp(), len(located.detections))
@@ -293,7 +292,7 @@ class Pipeline:
         log.warning("frame %s quarantined: %s", swath.frame_id, error, exc_info=not expected)
         reason = f"{type(error).__name__}: {error}"
         batch.quarantined.append(Quarantined(source=swath.source, reason=reason))
-        body = {**_frame_head(swath), "detections": [], "error": reason}
+        body = {**frame_head(swath), "detections": [], "error": reason}
         batch.frames.append(FrameEntry(frame_id=swath.frame_id, time_utc=swath.time_utc, body=body))
 
     def _commit(self, batch: _Batch) -> None:
@@ -361,49 +360,3 @@ def _groups(
 
 def _as_checkpoint(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     return {checkpoint["key"]: checkpoint["value"]} if checkpoint else {}
-
-
-def _frame_head(swath: Swath | GeolocatedFrame) -> dict[str, Any]:
-    source = swath.source
-    return {
-        "frame_id": swath.frame_id,
-        "source": {
-            "file": source.file,
-            "ping_counter": source.ping_counter,
-            "swath": source.swath,
-        },
-        "time_utc": iso_utc(swath.time_utc),
-    }
-
-
-def _frame_body(located: GeolocatedFrame) -> dict[str, Any]:
-    """Return one line of `detections.jsonl`."""
-    return {
-        **_frame_head(located),
-        "ship": _ship_body(located.navigation),
-        "coverage_across_m": [round(value, 2) for value in located.coverage_across_m],
-        "detections": [_detection_body(detection) for detection in located.detections],
-    }
-
-
-def _ship_body(fix: NavigationFix | None) -> dict[str, Any] | None:
-    if fix is None:
-        return None
-    return {
-        "latitude": round(fix.latitude, 7),
-        "longitude": round(fix.longitude, 7),
-        "heading_deg": round(fix.heading_deg, 2),
-        "heading_source": fix.heading_source,
-    }
-
-
-def _detection_body(detection: GeolocatedDetection) -> dict[str, Any]:
-    return {
-        "class": detection.class_name,
-        "confidence": round(detection.confidence, 4),
-        "across_track_m": [round(value, 2) for value in detection.across_track_m],
-        "depth_m": [round(value, 2) for value in detection.depth_m],
-        "latitude": None if detection.latitude is None else round(detection.latitude, 7),
-        "longitude": None if detection.longitude is None else round(detection.longitude, 7),
-        "veto": detection.veto,
-    }
