@@ -54,6 +54,8 @@ def is_whole(path: Path) -> bool:
 
     Raises
     ------
+    ImageError
+        The file is larger than `MAX_FILE_BYTES`.
     OSError
         The file cannot be opened.
     """
@@ -66,7 +68,8 @@ def image_size(path: Path) -> tuple[int, int]:
     Raises
     ------
     ImageError
-        The header is not there or is of no format that is read.
+        The header is not there or is of no format that is read, or the file is larger than
+        `MAX_FILE_BYTES`.
     OSError
         The file cannot be opened.
     """

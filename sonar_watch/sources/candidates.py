@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from sonar_watch.errors import ConfigurationError
+from sonar_watch.errors import ConfigurationError, SonarWatchError
 from sonar_watch.formats.sidecar import sidecar_of
 from sonar_watch.sources.calibration import Calibration
 from sonar_watch.sources.pictures import Picture, Unfinished, inspect
@@ -36,7 +36,8 @@ class FolderOptions:
         Seconds from one look through the folder to the next; file events come sooner.
     half_written_limit_s : float
         Seconds without change after which a picture that is not whole, or has no geometry,
-        is set aside.
+        is set aside. Also how long, from when it was first seen, one that keeps changing may
+        hold up those after it.
     sidecar_wait_s : float
         Seconds to wait for a sidecar before the calibration is used.
     silent_limit_s : float
@@ -81,6 +82,7 @@ class Candidate:
     path: Path
     marks: int
     changed_s: float
+    first_seen_s: float
     time_s: float | None = None
     examined: bool = False
 
@@ -106,7 +108,7 @@ class Candidates:
     def __init__(self, options: FolderOptions, *, live: bool) -> None:
         self._options = options
         self._live = live
-        self._settled: dict[str, int] = {}
+        self._settled: dict[str, Candidate] = {}
         self._waiting: dict[str, Candidate] = {}
         self._fresh: deque[str] = deque()
 
@@ -125,9 +127,17 @@ class Candidates:
         known = self._waiting.get(name)
         if known is not None and known.marks != marks:
             known.marks, known.changed_s = marks, now_s
-        elif known is None and self._settled.get(name) != marks:
-            self._waiting[name] = Candidate(path, marks, now_s - _quiet_s(path))
-            self._fresh.append(name)
+        elif known is None:
+            self._admit_new(path, name, marks, now_s)
+
+    def _admit_new(self, path: Path, name: str, marks: int, now_s: float) -> None:
+        before = self._settled.get(name)
+        if before is not None and before.marks == marks:
+            return
+        # Who is written again had its turn: it does not hold up the others once more.
+        first_seen_s = now_s if before is None else before.first_seen_s
+        self._waiting[name] = Candidate(path, marks, now_s - _quiet_s(path), first_seen_s)
+        self._fresh.append(name)
 
     def keep_only(self, paths: Iterable[Path]) -> None:
         """Forget settled pictures that are no longer in the folder."""
@@ -139,12 +149,25 @@ class Candidates:
         decided = [self._examine(self._waiting[name], now_s) for name in self._take()]
         return [decision for decision in decided if decision is not None]
 
-    def any_before(self, time_s: float, name: str) -> bool:
-        """Return True when one that waits comes before: by time if known, else by file name."""
+    def any_before(self, time_s: float, name: str, now_s: float) -> bool:
+        """Return True when one that waits comes before: by time if known, else by file name.
+
+        One that was first seen longer than `half_written_limit_s` ago holds up nobody: it may
+        be rewritten for ever.
+        """
         return any(
             waiting.path.name < name if waiting.time_s is None else waiting.time_s < time_s
-            for waiting in self._waiting.values()
+            for waiting in self._holding_up(now_s)
         )
+
+    def holds_up(self, now_s: float) -> bool:
+        """Return True while others may have to wait for one of these."""
+        return any(True for _ in self._holding_up(now_s))
+
+    def _holding_up(self, now_s: float) -> Iterator[Candidate]:
+        seen_since_s = now_s - self._options.half_written_limit_s
+        return (each for each in self._waiting.values()
+                if not each.examined or each.first_seen_s > seen_since_s)
 
     def _take(self) -> list[str]:
         """Return names to look at: new ones first, then those that waited longest."""
@@ -165,8 +188,10 @@ class Candidates:
         except FileNotFoundError:
             del self._waiting[str(candidate.path)]
             return None
+        except SonarWatchError as error:  # such as a file too large to look at
+            found = Unfinished(reason=str(error))
         except OSError as error:  # unreadable for now, such as on a share
-            found = Unfinished(reason=f"{candidate.path.name}: {error.strerror}")
+            found = Unfinished(reason=f"{candidate.path.name}: {error.strerror or error}")
         if isinstance(found, Unfinished):
             return self._wait_or_decide(candidate, found, now_s)
         self._settle(candidate)
@@ -188,7 +213,7 @@ class Candidates:
     def _settle(self, candidate: Candidate) -> None:
         name = str(candidate.path)
         del self._waiting[name]
-        self._settled[name] = candidate.marks
+        self._settled[name] = candidate
 
 
 def _quiet_s(path: Path) -> float:

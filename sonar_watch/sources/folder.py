@@ -117,7 +117,7 @@ class ImageFolderSource:
         if self._candidates.has_unexamined:
             self._wake.set()  # a backlog is looked through without pause
         elif self._scan.passes:
-            items += self._give()
+            items += self._give(now_s)
         return items + self._line_end(items, now_s)
 
     def counts(self) -> dict[str, int]:
@@ -188,18 +188,18 @@ class ImageFolderSource:
         self._broken += 1
         return Quarantined(source=SourceRef(source=self.name, file=path.name), reason=reason)
 
-    def _give(self) -> list[SourceItem]:
+    def _give(self, now_s: float) -> list[SourceItem]:
         items: list[SourceItem] = []
-        while self._ready and len(items) < DECODED_PER_POLL and not self._held():
+        while self._ready and len(items) < DECODED_PER_POLL and not self._held(now_s):
             item = self._load(heapq.heappop(self._ready)[-1])
             if item is not None:
                 items.append(item)
         return items
 
-    def _held(self) -> bool:
+    def _held(self, now_s: float) -> bool:
         """Return True while a picture before the next one is still being written."""
         time_s, name, *_ = self._ready[0]
-        return self._candidates.any_before(time_s, name)
+        return self._candidates.any_before(time_s, name, now_s)
 
     def _line_end(self, items: list[SourceItem], now_s: float) -> list[SourceItem]:
         """Return a `LineEnd` when what was given last is the last for now."""
@@ -207,7 +207,8 @@ class ImageFolderSource:
             self._last_given_s = now_s
         if self._last_given_s is None:
             return []
-        silent = not self.backlog and now_s - self._last_given_s >= self._options.silent_limit_s
+        waits = bool(self._ready) or self._candidates.holds_up(now_s)
+        silent = not waits and now_s - self._last_given_s >= self._options.silent_limit_s
         if not (self._drained or silent):
             return []
         self._last_given_s = None

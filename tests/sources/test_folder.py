@@ -27,6 +27,7 @@ from sources_builders import (
     write_png,
 )
 
+from sonar_watch import images
 from sonar_watch.errors import ConfigurationError
 from sonar_watch.records import LineEnd, WaterColumnFrame
 from sonar_watch.sources import folder as folder_module
@@ -491,3 +492,52 @@ def test_real_pictures_without_geometry_are_set_aside() -> None:
     items = replay(folder)
     assert items
     assert len(refusals(items)) == len(items)
+
+
+def test_a_picture_rewritten_for_ever_holds_up_the_others_only_to_the_limit(
+    tmp_path: Path, watch: Opener, clock: Clock
+) -> None:
+    current = tmp_path / "current.png"
+    source = watch(rescan_s=0.1, half_written_limit_s=30.0, silent_limit_s=60.0)
+    items: list[object] = []
+    for turn in range(400):
+        write_png(current, (8, 10 + turn))  # never a sidecar: it waits as long as it changes
+        if turn == 2:
+            write_pair(tmp_path, 1)
+        clock.pass_by(0.5)
+        items += source.poll()
+        if turn == 50:
+            assert items == []
+    assert files(items) == ["ping_0001.png"]  # type: ignore[arg-type]
+    assert line_ends(items) == [""]  # type: ignore[arg-type]
+
+
+def test_a_picture_set_aside_and_written_again_holds_up_nobody(
+    tmp_path: Path, watch: Opener, clock: Clock
+) -> None:
+    current = tmp_path / "current.png"
+    current.write_bytes(b"\x89PNG")
+    source = watch(rescan_s=1.0)
+    poll_times(source)
+    clock.pass_by(31)
+    assert len(refusals(poll_times(source))) == 1
+    current.write_bytes(b"\x89PNG\r")
+    write_pair(tmp_path, 1)
+    clock.pass_by(2)
+    assert files(poll_times(source)) == ["ping_0001.png"]
+
+
+def test_a_picture_too_large_to_look_at_is_set_aside(
+    tmp_path: Path, watch: Opener, clock: Clock
+) -> None:
+    with (tmp_path / "mosaic.tif").open("wb") as file:
+        file.write(b"II*\0")
+        file.truncate(images.MAX_FILE_BYTES + 1)  # sparse: takes no room
+    write_json(tmp_path / "mosaic.tif", 0)
+    write_pair(tmp_path, 1)
+    source = watch(rescan_s=1.0)
+    assert poll_times(source) == []
+    clock.pass_by(31)
+    items = poll_times(source)
+    assert files(items) == ["ping_0001.png"]
+    assert "mosaic.tif: 1073741825 bytes" in refusals(items)[0]
