@@ -114,7 +114,7 @@ class Watch:
         self.settings = settings
         self.monitor = Monitor()
         self._wake = threading.Event()
-        self._stop = threading.Event()
+        self._stopped = False
         _make_folder(settings.data_dir)
         self.journal = Journal(settings.data_dir / JOURNAL_NAME, tense=tense)
         self.detector = open_detector(settings.detector)
@@ -153,7 +153,7 @@ class Watch:
     def _expect_same_run(self, inputs: Sequence[Path]) -> None:
         """Remember what is replayed; refuse a journal that holds something else."""
         this = {
-            "inputs": sorted(path.name for path in inputs),
+            "inputs": sorted(str(path.resolve()) for path in inputs),
             "weights": self._provenance.weights,
             "config": self._provenance.config,
         }
@@ -187,7 +187,7 @@ class Watch:
         notify("READY=1")
         log.info("watching: weights %s on %s", *self._weights())
         try:
-            while not self._stop.is_set():
+            while not self._stopped:
                 busy = self._turn(on_progress)
                 if not busy and self._source.exhausted:
                     break
@@ -207,9 +207,12 @@ class Watch:
         return bool(items or done)
 
     def stop(self, *_: object) -> None:
-        """Ask the loop to end after the batch in hand; safe from signals and threads."""
-        self._stop.set()
-        self._wake.set()
+        """Ask the loop to end after the batch in hand; safe from signals and threads.
+
+        A plain flag: a signal handler that takes an event's lock hangs when the interrupted
+        thread holds it. The loop looks every `IDLE_WAIT_S`.
+        """
+        self._stopped = True
 
     def close(self) -> None:
         """End threads, close sockets and files."""
@@ -239,11 +242,14 @@ class Watch:
     def _preview(self, located: GeolocatedFrame) -> None:
         self._last_frame_utc = iso_utc(located.time_utc)
 
-    def _tell_status(self) -> None:
-        """Once a second: counters to the publisher, a sign of life to systemd."""
+    def _tell_status(self) -> bool:
+        """Once a second: counters to the publisher, a sign of life to systemd.
+
+        Returns whether to go on.
+        """
         now = time.monotonic()
         if now - self._last_status_s < 1.0:
-            return
+            return not self._stopped
         self._last_status_s = now
         backlog = self._source.counts().get("backlog", 0) + self._pipeline.waiting
         self.monitor.set("backlog", backlog)
@@ -252,6 +258,7 @@ class Watch:
                 raise SonarWatchError("the publisher's thread has ended; restart to publish again")
             self.publisher.set_status(self.status())
         notify("WATCHDOG=1")
+        return not self._stopped
 
     def status(self) -> dict[str, Any]:
         """Return what the technician asks: is it working, on what, how far behind."""
@@ -321,8 +328,25 @@ def notify(message: str) -> None:
 
 
 def replay_settings(settings: Settings, out: Path) -> Settings:
-    """Return the settings of a replay into `out`: same decisions, its own journal."""
-    return replace(settings, data_dir=out)
+    """Return the settings of a replay into `out`: same decisions, its own journal and ports."""
+    alerts = replace(
+        settings.alerts,
+        publish=replay_endpoint(settings.alerts.publish),
+        request=replay_endpoint(settings.alerts.request),
+    )
+    return replace(settings, data_dir=out, alerts=alerts)
+
+
+def replay_endpoint(live: str) -> str:
+    """Return where a replay publishes, so that listeners of the live watch stay with it.
+
+    >>> replay_endpoint("tcp://127.0.0.1:6790"), replay_endpoint("ipc:///run/alerts")
+    ('tcp://127.0.0.1:6792', 'ipc:///run/alerts.replay')
+    """
+    head, separator, port = live.rpartition(":")
+    if live.startswith("tcp://") and port.isdigit() and 0 < int(port) <= 65_533:
+        return f"{head}{separator}{int(port) + 2}"
+    return f"{live}.replay" if live.startswith("ipc://") else live
 
 
 def replay_options(settings: Settings, inputs: Sequence[Path]) -> ReplayOptions:

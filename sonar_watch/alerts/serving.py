@@ -84,6 +84,8 @@ class PublisherOptions:
     def __post_init__(self) -> None:
         if (self.curve_secret is None) != (self.curve_allowed is None):
             raise ConfigurationError("expected curve_secret and curve_allowed together, or neither")
+        if self.publish == self.request and not self.publish.endswith(":0"):
+            raise ConfigurationError(f"publish and request: expected two, received {self.publish}")
         for endpoint in (self.publish, self.request):
             require_secure(endpoint, encrypted=self.curve_secret is not None)
         if not 0.05 <= self.status_interval_s <= 10:

@@ -122,11 +122,19 @@ def require_secure(endpoint: str, *, encrypted: bool) -> None:
     transport, separator, address = endpoint.partition("://")
     if not separator or transport not in ("tcp", "ipc", "inproc") or not address:
         raise ConfigurationError(f"expected tcp://HOST:PORT or ipc://PATH, received {endpoint!r}")
+    if transport == "tcp" and not _has_port(address):
+        raise ConfigurationError(f"{endpoint}: expected a port of 0 to 65535 after the last colon")
     if transport == "tcp" and not encrypted and not _is_loopback(address):
         raise ConfigurationError(
             f"{endpoint}: alerts leave this host only through CURVE; give keys (`sonar-watch "
             "keys make` makes them), or use tcp://127.0.0.1:PORT or ipc://PATH"
         )
+
+
+def _has_port(address: str) -> bool:
+    """Return whether the port is one: ZeroMQ itself takes 99999 for 34463."""
+    host, _, port = address.rpartition(":")
+    return bool(host) and (port == "*" or (port.isdigit() and int(port) <= 65_535))
 
 
 def _is_loopback(address: str) -> bool:

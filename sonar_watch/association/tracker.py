@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sonar_watch.association.announcement import announce, covariance_m2, has_moved
@@ -20,11 +20,17 @@ from sonar_watch.records import AlertKind, EventChange, GeolocatedFrame, iso_utc
 __all__ = ["PlumeTracker", "TrackerOptions"]
 
 STATE_VERSION = 1
+DISORDER = timedelta(seconds=60)
+"""Frames this much out of order are late, not of another time."""
 
 
 @dataclass(slots=True)
 class _Stream:
-    """The plumes of one sounder, and its data time, which never runs back."""
+    """The plumes of one sounder, and its data time.
+
+    It follows the frames; one that comes a little out of order does not turn it back, one that
+    is much older does: then the clock was wrong before, or an older line came late.
+    """
 
     now: datetime
     tracks: list[Track] = field(default_factory=list)
@@ -54,7 +60,8 @@ class PlumeTracker:
         Frames may come a few seconds out of order; a frame must come once.
         """
         stream = self._streams.setdefault(frame.sounder, _Stream(frame.time_utc))
-        stream.now = max(stream.now, frame.time_utc)
+        if not stream.now - DISORDER < frame.time_utc < stream.now:
+            stream.now = frame.time_utc
         changes = list(self._leave(stream, frame))
         self._turn_down(stream, frame)
         self._see(stream, frame)
@@ -127,7 +134,7 @@ class PlumeTracker:
         silent_s = (stream.now - track.last_seen_utc).total_seconds()
         longest_s = options.unplaced_gap_s if track.foot is None else options.end_after_s
         return (
-            silent_s > longest_s
+            abs(silent_s) > longest_s
             or track.unseen_m > options.gone_after_m
             or track.ship_distance_m(frame.navigation) > options.end_after_m
             or (track.state == "tentative" and track.hopeless(options))

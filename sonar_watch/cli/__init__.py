@@ -72,12 +72,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(error, EXIT_CONFIGURATION)
     except SonarWatchError as error:
         return _complain(error, EXIT_FAILED)
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader of our output is gone (`| head`): not our failure.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        return _complain(error, EXIT_FAILED)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
 
 
 def _complain(error: Exception, code: int) -> int:

@@ -31,3 +31,31 @@ def existing(path: Path) -> Path:
     if not path.exists():
         raise ConfigurationError(f"{path}: no such file or folder")
     return path
+
+
+def expect_new_folder(path: Path) -> None:
+    """Let a folder pass that is new, or that holds no cruise yet.
+
+    Raises
+    ------
+    ConfigurationError
+        A cruise is there already: two would be mixed.
+    """
+    if (path / "truth.json").exists():
+        raise ConfigurationError(f"{path}: holds a simulated cruise already; choose another --out")
+
+
+def whole_number(text: str) -> int:
+    """Return a number of 1 or more, as argparse wants it told."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more, received {text}")
+    return number
+
+
+def positive(text: str) -> float:
+    """Return a number above 0, as argparse wants it told."""
+    number = float(text)
+    if not number > 0:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, received {text}")
+    return number

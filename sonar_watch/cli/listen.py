@@ -7,6 +7,7 @@ import logging
 import sys
 from typing import TYPE_CHECKING
 
+from sonar_watch.cli.common import whole_number
 from sonar_watch.cli.keys import add_client_keys, read_client_keys
 from sonar_watch.errors import ConfigurationError
 
@@ -52,7 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="which alerts (default: live); may be given more than once",
     )
-    parser.add_argument("--count", type=int, default=None, metavar="N", help="stop after N alerts")
+    parser.add_argument(
+        "--count", type=whole_number, default=None, metavar="N", help="stop after N alerts"
+    )
     add_client_keys(parser)
 
 

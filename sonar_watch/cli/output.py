@@ -21,6 +21,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+log = logging.getLogger(__name__)
+
+LOG_EVERY_S = 10.0
+
 
 def set_up_logging(level: str) -> None:
     """Send the log to stderr, in UTC."""
@@ -44,9 +48,25 @@ class Advance(Protocol):
     def __call__(self, done: int = 1) -> None: ...
 
 
+class _Counter:
+    """Says how far the work is in the log, now and then, where there is no terminal."""
+
+    def __init__(self, title: str, total: int | None) -> None:
+        self._title, self._total = title, total
+        self._done, self._said_s = 0, time.monotonic()
+
+    def __call__(self, done: int = 1) -> None:
+        self._done += done
+        if time.monotonic() - self._said_s > LOG_EVERY_S:
+            self._said_s = time.monotonic()
+            log.info(
+                "%d%s %s", self._done, f" of {self._total}" if self._total else "", self._title
+            )
+
+
 @contextmanager
 def progress(title: str, total: int | None = None) -> Iterator[Advance]:
-    """Show a bar on stderr while the block runs, when stderr is a terminal."""
+    """Show a bar on stderr while the block runs; elsewhere a line in the log every 10 s."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -56,6 +76,9 @@ def progress(title: str, total: int | None = None) -> Iterator[Advance]:
         TimeRemainingColumn(),
     )
     console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    if not console.is_terminal:
+        yield _Counter(title, total)
+        return
+    with Progress(*columns, console=console) as bar:
         task = bar.add_task(title, total=total)
         yield lambda done=1: bar.advance(task, done)

@@ -31,7 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="1 is the recorded pace; max (default) is as fast as possible",
     )
     parser.add_argument(
-        "--publish", action="store_true", help="publish the alerts too, with tense replay"
+        "--publish",
+        action="store_true",
+        help="publish the alerts too, with tense replay, on the ports after the live watch's: "
+        "whoever listens to that is not disturbed",
     )
     parser.add_argument(
         "--fresh", action="store_true", help="replace the results of another replay in DIR"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from sonar_watch.cli.common import expect_new_folder
 from sonar_watch.cli.output import print_json, progress
+from sonar_watch.errors import ConfigurationError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,6 +82,11 @@ def _sail(options: argparse.Namespace) -> int:
             contrast_db=options.contrast,
         )
         kinds = (options.kind,)
+    if not survey.swath_count():
+        raise ConfigurationError(
+            f"--length: {options.length} m are sailed before the first ping at {options.depth} m"
+        )
+    expect_new_folder(options.out)
     with progress("swaths", survey.swath_count()) as advance:
         for _ in sail(survey, options.out, kinds=kinds, pace=options.pace):
             advance()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from sonar_watch.cli.common import positive
 from sonar_watch.cli.keys import add_client_keys, read_client_keys
 from sonar_watch.cli.output import print_json
 
@@ -17,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ENDPOINT",
         help="where the watch answers requests (default: %(default)s)",
     )
-    parser.add_argument("--timeout", type=float, default=3.0, metavar="S")
+    parser.add_argument("--timeout", type=positive, default=3.0, metavar="S")
     parser.add_argument("--json", action="store_true", help="one JSON line instead of a table")
     add_client_keys(parser)
 

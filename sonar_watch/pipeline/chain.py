@@ -144,7 +144,7 @@ class Stages:
     monitor: Monitor = field(default_factory=Monitor)
     album: EvidenceAlbum | None = None
     preview: Callable[[GeolocatedFrame], None] = lambda _: None
-    heartbeat: Callable[[], None] = lambda: None
+    heartbeat: Callable[[], bool] = lambda: True
 
 
 class Pipeline:
@@ -162,11 +162,15 @@ class Pipeline:
         return len(self._hold)
 
     def take(self, items: Iterable[SourceItem]) -> int:
-        """Take what the sources found, do all that can be done; return the swaths done."""
+        """Take what the sources found, do all that can be done; return the swaths done.
+
+        Stops early when the heartbeat says so: what is left comes again after a restart.
+        """
         done = 0
         for group in _groups(self._hold.take(self._admitted(items)), self._batch_frames):
             done += self._work(group)
-            self._stages.heartbeat()
+            if not self._stages.heartbeat():
+                break
         return done
 
     def _admitted(self, items: Iterable[SourceItem]) -> Iterator[SwathItem]:
@@ -250,10 +254,10 @@ class Pipeline:
     ) -> None:
         try:
             located = self._locate(frame, detections, note)
+            batch.changes.extend(self._stages.tracker.update(located))
         except Exception as error:  # noqa: BLE001 - as above
             self._give_up(frame, error, batch)
             return
-        batch.changes.extend(self._stages.tracker.update(located))
         batch.frames.append(
             FrameEntry(frame_id=frame.frame_id, time_utc=frame.time_utc, body=frame_body(located))
         )

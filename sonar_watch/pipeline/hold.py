@@ -73,7 +73,7 @@ class NavigationHold:
         self._track = track
         self._limit = limit
         self._longest = timedelta(seconds=longest_s)
-        self._newest_utc = datetime.min.replace(tzinfo=UTC)
+        self._latest_utc = datetime.fromtimestamp(0, UTC)
         self._queue: deque[_Held | LineEnd] = deque()
         self._swaths = 0
 
@@ -120,7 +120,7 @@ class NavigationHold:
     def _add(self, swath: Swath) -> None:
         settled = isinstance(swath, WaterColumnFrame) and swath.navigation is not None
         self._queue.append(_Held(swath, swath.source.source, settled))
-        self._newest_utc = max(self._newest_utc, swath.time_utc)
+        self._latest_utc = swath.time_utc
         self._swaths += 1
 
     def _end_line(self, end: LineEnd) -> None:
@@ -133,6 +133,7 @@ class NavigationHold:
 
     def _leaves(self, held: _Held) -> bool:
         too_many = self._swaths > self._limit
-        too_long = self._newest_utc - held.swath.time_utc > self._longest
+        # Either way: a swath with a wrong clock far ahead must not hold back all that follow.
+        too_long = abs(self._latest_utc - held.swath.time_utc) > self._longest
         settled = held.settled or too_many or too_long
         return settled or self._track.covers(held.swath.time_utc)

@@ -33,7 +33,9 @@ def iso_utc(time_utc: datetime) -> str:
     >>> iso_utc(datetime(2026, 1, 2, 3, 4, 5, 600, tzinfo=UTC))
     '2026-01-02T03:04:05.000600Z'
     """
-    return time_utc.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # isoformat, for strftime does not pad years before 1000.
+    plain = time_utc.astimezone(UTC).replace(tzinfo=None)
+    return plain.isoformat(timespec="microseconds") + "Z"
 
 
 def parse_utc(text: str) -> datetime:

@@ -40,6 +40,11 @@ def load_settings(path: Path | None = None) -> Settings:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            f"{path}: expected UTF-8 text, received the byte {error.object[error.start]:#04x} "
+            f"at {error.start}"
+        ) from error
     return parse_settings(text, str(path), path.parent)
 
 
@@ -57,12 +62,30 @@ def parse_settings(text: str, name: str = "settings", base: Path = Path()) -> Se
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{name}: not YAML: {error}") from error
     content = {} if content is None else content
+    _refuse_repeated(node, name)
     _refuse_unknown(content, Settings, node, name, ())
     try:
         settings = TypeAdapter(Settings).validate_python(content)
     except ValidationError as error:
         raise ConfigurationError("\n".join(_explain(error, node, name))) from error
     return typing.cast(Settings, _anchor(settings, base))
+
+
+def _refuse_repeated(node: yaml.Node | None, name: str) -> None:
+    """YAML keeps the last of two equal keys without a word: what the first said is lost."""
+    if isinstance(node, yaml.MappingNode):
+        lines: dict[Any, int] = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if key.value in lines:
+                raise ConfigurationError(
+                    f"{name}, line {line}: {key.value} stands in line {lines[key.value]} already"
+                )
+            lines[key.value] = line
+            _refuse_repeated(value, name)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _refuse_repeated(item, name)
 
 
 def _explain(error: ValidationError, node: yaml.Node | None, name: str) -> Iterator[str]:

@@ -83,7 +83,7 @@ def coloured(image: ByteImage) -> ByteImage:
 def title(frame: WaterColumnFrame) -> str:
     """Return time, sounder, ping and position on one line."""
     ping = frame.source.ping_counter
-    swath = f".{frame.source.swath}" if frame.source.swath is not None else ""
+    swath = f" / {frame.source.swath}" if frame.source.swath is not None else ""
     parts = [
         iso_utc(frame.time_utc)[:23].replace("T", " ") + " UTC",
         frame.sounder,
@@ -103,7 +103,7 @@ def position_text(fix: NavigationFix | None) -> str:
         return "no position"
     north = _minutes(fix.latitude, "NS", 2)
     east = _minutes(fix.longitude, "EW", 3)
-    return f"{north}  {east}   heading {round(fix.heading_deg) % 360:03d}"
+    return f"ship {north}  {east}   heading {round(fix.heading_deg) % 360:03d}"
 
 
 def _minutes(degrees: float, signs: str, digits: int) -> str:

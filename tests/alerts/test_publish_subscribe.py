@@ -392,11 +392,20 @@ def test_a_missing_ipc_folder_is_said(tmp_path: Path, watch: PretendWatch) -> No
     assert "make the folder" in str(error)
 
 
-@pytest.mark.parametrize("endpoint", ["tcp://127.0.0.1:port", "ipc:///tmp/" + "x" * 200])
-def test_an_endpoint_that_cannot_be_is_of_the_configuration(
-    watch: PretendWatch, endpoint: str
-) -> None:
-    assert isinstance(bind_error(watch, endpoint), ConfigurationError)
+def test_a_path_that_is_too_long_is_of_the_configuration(watch: PretendWatch) -> None:
+    assert isinstance(bind_error(watch, "ipc:///tmp/" + "x" * 200), ConfigurationError)
+
+
+@pytest.mark.parametrize("port", ["port", "99999", ""])
+def test_a_port_that_cannot_be_is_refused_before_anything_is_bound(port: str) -> None:
+    """ZeroMQ itself binds port 34463 for 99999, and nobody hears."""
+    with pytest.raises(ConfigurationError, match="0 to 65535"):
+        PublisherOptions(publish=f"tcp://127.0.0.1:{port}")
+
+
+def test_two_sockets_need_two_endpoints() -> None:
+    with pytest.raises(ConfigurationError, match="expected two"):
+        PublisherOptions(publish="tcp://127.0.0.1:6790", request="tcp://127.0.0.1:6790")
 
 
 def test_a_journal_must_be_there(tmp_path: Path) -> None:

@@ -325,3 +325,14 @@ def test_tens_of_plumes_and_thousands_of_sites_cost_little():
     each_s = (time.process_time() - started) / len(frames)
     assert tracker.open_events() >= 10
     assert each_s < 0.004  # about 0.5 ms on an idle core
+
+
+@pytest.mark.parametrize("days", [400, -400])
+def test_one_wrong_clock_does_not_blind_the_watch(days):
+    """A flipped bit in one time stamp: KMALL has no checksum."""
+    frames = list(make_pass(straight(), LONE))
+    wrong = replace(frames[0], frame_id="wrong", time_utc=START + timedelta(days=days))
+    tracker = PlumeTracker(TrackerOptions())
+    changes = follow(tracker, [frames[0], wrong, *frames[1:]])
+    assert kinds(changes)[0] == "new"
+    assert len(events(changes)) == 1

@@ -203,3 +203,39 @@ def test_importing_the_package_is_quick() -> None:
     code = "from time import *; t = process_time(); import sonar_watch; print(process_time() - t)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert float(done.stdout) < 0.5
+
+
+def test_a_cruise_is_not_mixed_with_another(tmp_path: Path) -> None:
+    words = ("simulate", "--out", tmp_path, "--length", "12", "--depth", "50", "--plumes", "0")
+    assert sonar_watch(*words).returncode == 0
+    again = sonar_watch(*words)
+    assert again.returncode == 78
+    assert "holds a simulated cruise" in again.stderr
+
+
+def test_a_line_too_short_for_a_ping_is_refused(tmp_path: Path) -> None:
+    done = sonar_watch("simulate", "--out", tmp_path, "--length", "1", "--depth", "4000")
+    assert done.returncode == 78
+    assert "before the first ping" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["render", "simulate", "export"])
+def test_a_file_where_a_folder_should_be_is_said(command: str, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("mine")
+    (tmp_path / "in.kmwcd").write_bytes(b"")
+    words = {"simulate": ["--length", "20"], "render": [tmp_path], "export": [tmp_path / "j"]}
+    if command == "export":
+        from sonar_watch.alerts.journal import Journal
+
+        Journal(tmp_path / "j").close()
+    done = sonar_watch(command, *words[command], "--out", tmp_path / "out")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "out" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [("listen", "--count", "0"), ("status", "--timeout", "-1"), ("listen", "tcp://host")]
+)
+def test_numbers_and_endpoints_that_make_no_sense_end_at_once(words: tuple[str, ...]) -> None:
+    assert sonar_watch(*words).returncode in (2, 78)

@@ -116,3 +116,9 @@ def test_a_full_hold_lets_the_oldest_go(track: NavigationTrack) -> None:
     hold = NavigationHold(track, 3, 1e6)
     frames = [frame(float(second)) for second in range(5)]
     assert take(hold, *frames) == ["images-0.0", "images-1.0"]
+
+
+def test_a_swath_with_a_wrong_clock_does_not_hold_back_the_others(track: NavigationTrack) -> None:
+    hold = NavigationHold(track, 100, 120.0)
+    items = (frame(4e7), frame(5.0), navigation(4.0), navigation(8.0))
+    assert take(hold, *items) == ["images-40000000.0", "images-5.0"]

@@ -39,6 +39,7 @@ def test_an_empty_file_is_good() -> None:
         ("tracker: [\n", "not YAML"),
         ("tracker:\n  confirm_swaths: 9\n  of_swaths: 6\n", "line 1: tracker"),
         ("log_level: loud\n", "line 1: log_level"),
+        ("raster: {}\ntracker: {}\nraster: {}\n", "line 3: raster stands in line 1 already"),
         ("sources:\n  raw:\n  - path: a\n  - path: b\n", "a name of its own"),
     ],
 )
@@ -74,3 +75,10 @@ def test_the_fingerprint_knows_decisions_and_no_paths() -> None:
     assert parse_settings("detector:\n  device: cpu\n").fingerprint == plain
     assert parse_settings("detector:\n  confidence: 0.55\n").fingerprint != plain
     assert parse_settings("tracker:\n  confirm_swaths: 4\n").fingerprint != plain
+
+
+def test_text_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "watch.yaml"
+    path.write_bytes(b"# 3\xb0 C\n")
+    with pytest.raises(ConfigurationError, match="UTF-8"):
+        load_settings(path)

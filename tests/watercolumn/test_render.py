@@ -80,13 +80,13 @@ def test_small_colour_pictures_are_enlarged():
 
 def test_title_says_time_ping_and_place(frame):
     text = title(frame)
-    assert text.startswith("2026-01-02 03:04:05.000 UTC   em712-1   ping 1.0")
+    assert text.startswith("2026-01-02 03:04:05.000 UTC   em712-1   ping 1 / 0")
     assert "12 30.000 S  000 15.000 W   heading 000" in text
     assert title(replace(frame, navigation=None)).endswith("no position")
 
 
 def test_minutes_never_reach_sixty():
-    assert position_text(replace(FIX, latitude=59.9999999)).startswith("60 00.000 N")
+    assert position_text(replace(FIX, latitude=59.9999999)).startswith("ship 60 00.000 N")
 
 
 @pytest.mark.parametrize(("low", "high", "about", "expected"), [
