@@ -3,60 +3,46 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 
-from sonar_watch.records import LineEnd, NavigationSample, SourceItem
-from sonar_watch.sources.source import Source, add_counts, data_time_s, is_swath
+from sonar_watch.records import NavigationSample, SourceItem
+from sonar_watch.sources.lane import BUFFERED_PER_SOURCE, Lane
+from sonar_watch.sources.source import Source, add_counts
+
+__all__ = ["BUFFERED_PER_SOURCE", "GIVEN_PER_POLL", "ROUNDS_WHEN_FINITE", "Merger"]
 
 GIVEN_PER_POLL = 64
-BUFFERED_PER_SOURCE = 64
 ROUNDS_WHEN_FINITE = 16
 """A replay need not sleep while a source is still looking through a folder."""
 
+CATCHING_UP = 3.0
+"""A live merge that gets through data this much faster than the clock works off a backlog."""
 
-class _Lane:
-    """One source and what it gave that is not handed on yet."""
 
-    def __init__(self, source: Source, *, live: bool) -> None:
-        self.source = source
-        self.live = live
-        self.queue: deque[SourceItem] = deque()
-        self.last_swath_at_s = float("-inf")
+class _Pace:
+    """Whether data time runs faster than the clock: a backlog is being worked off."""
 
-    @property
-    def head_s(self) -> float | None:
-        """Data time of the first item, None when there is none or it has no time."""
-        return data_time_s(self.queue[0]) if self.queue else None
+    def __init__(self, every_s: float) -> None:
+        self._every_s = every_s
+        self._newest_s: float | None = None
+        self._mark: tuple[float, float] | None = None
+        self.catching_up = False
 
-    @property
-    def finished(self) -> bool:
-        return not self.queue and self.source.exhausted
+    def note(self, time_s: float | None) -> None:
+        """Note the data time of what was handed on in its turn."""
+        if time_s is not None:
+            self._newest_s = time_s if self._newest_s is None else max(self._newest_s, time_s)
 
-    def fill(self, now_s: float) -> list[SourceItem]:
-        """Take what the source has; return the navigation that may run ahead of its swaths."""
-        if len(self.queue) >= BUFFERED_PER_SOURCE or self.source.exhausted:
-            return []
-        ahead: list[SourceItem] = []
-        ended = any(isinstance(item, LineEnd) for item in self.queue)
-        for item in self.source.poll():
-            ended = ended or isinstance(item, LineEnd)
-            if is_swath(item):
-                self.last_swath_at_s = now_s
-            # Never past the end of a line: which fix its last swaths get would depend on chance.
-            if isinstance(item, NavigationSample) and not ended and self.live:
-                ahead.append(item)
-            else:
-                self.queue.append(item)
-        return ahead
-
-    def blocks(self, now_s: float, patience_s: float) -> bool:
-        """Return True while an earlier item could still come from here."""
-        if self.queue or self.source.exhausted:
-            return False
-        if self.live:
-            return now_s - self.last_swath_at_s < patience_s
-        return True
+    def look(self, now_s: float) -> None:
+        """Compare what was handed on with the clock, once every `every_s`."""
+        if self._newest_s is None:
+            return
+        if self._mark is None:
+            self._mark = now_s, self._newest_s
+        elapsed_s = now_s - self._mark[0]
+        if elapsed_s >= self._every_s and elapsed_s > 0:
+            self.catching_up = self._newest_s - self._mark[1] > CATCHING_UP * elapsed_s
+            self._mark = now_s, self._newest_s
 
 
 class Merger:
@@ -66,6 +52,12 @@ class Merger:
       the order of a replay depends on the data alone, however much each poll brings.
     - A live source makes the others wait only when it gave a swath within the last
       `patience_s` seconds: then its next is likely on the way.
+    - Nothing live waits longer than `patience_s` for its turn: clocks that are minutes apart, or
+      one bad time, delay a source by that much and no more. While a backlog is worked off
+      (data time runs more than `CATCHING_UP` times faster than the clock) order goes first:
+      the turn of what waits is then coming closer.
+    - A live source that raises an error is logged once per reason, counted as "failing" and
+      asked again later; the others go on.
     - Live navigation runs ahead of the swaths of its source, never past a `LineEnd`. Recorded
       navigation runs at most `lead_s` of data time ahead of everything else: a track that has
       heard next year's positions no longer keeps this year's.
@@ -98,11 +90,12 @@ class Merger:
         self._patience_s = patience_s
         self._lead_s = lead_s
         self._clock = clock
-        self._lanes = [_Lane(source, live=live) for source in sources]
+        self._pace = _Pace(patience_s)
+        self._lanes = [Lane(source, live=live) for source in sources]
 
     def add(self, source: Source) -> None:
         """Merge one more source from now on."""
-        self._lanes.append(_Lane(source, live=self._live))
+        self._lanes.append(Lane(source, live=self._live))
 
     @property
     def exhausted(self) -> bool:
@@ -120,7 +113,7 @@ class Merger:
     def counts(self) -> dict[str, int]:
         """Return the sums of the sources' counts; what waits here is backlog as well."""
         here = {"backlog": sum(len(lane.queue) for lane in self._lanes)}
-        return add_counts([here, *(lane.source.counts() for lane in self._lanes)])
+        return add_counts([here, *(lane.counts() for lane in self._lanes)])
 
     def close(self) -> None:
         """Close every source."""
@@ -132,20 +125,32 @@ class Merger:
         items: list[SourceItem] = []
         for lane in self._lanes:
             items += lane.fill(now_s)
+        if self._live:
+            self._pace.look(now_s)
         while len(items) < GIVEN_PER_POLL and (first := self._next(now_s)) is not None:
-            items.append(first.queue.popleft())
+            items.append(first.take())
         return items
 
-    def _next(self, now_s: float) -> _Lane | None:
+    def _next(self, now_s: float) -> Lane | None:
         """Return the lane whose first item is due, None while it could still be another."""
-        for lane in self._lanes:
-            if lane.queue and lane.head_s is None:
+        waiting = [lane for lane in self._lanes if lane.queue]
+        for lane in waiting:
+            if lane.head_s is None:
                 return lane
+        overdue = [lane for lane in waiting if self._is_overdue(lane, now_s)]
+        if overdue:
+            return min(overdue, key=lambda lane: (lane.head_arrived_s, self._due_s(lane)))
         if any(lane.blocks(now_s, self._patience_s) for lane in self._lanes):
             return None
-        waiting = [lane for lane in self._lanes if lane.queue]
-        return min(waiting, key=self._due_s, default=None)
+        first = min(waiting, key=self._due_s, default=None)
+        if first is not None:
+            self._pace.note(first.head_s)
+        return first
 
-    def _due_s(self, lane: _Lane) -> float:
+    def _is_overdue(self, lane: Lane, now_s: float) -> bool:
+        waited_s = now_s - lane.head_arrived_s
+        return self._live and not self._pace.catching_up and waited_s > self._patience_s
+
+    def _due_s(self, lane: Lane) -> float:
         due_s = lane.head_s or 0.0
         return due_s - self._lead_s if isinstance(lane.queue[0], NavigationSample) else due_s

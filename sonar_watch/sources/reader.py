@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sonar_watch.errors import FormatError
+from sonar_watch.errors import JournalError, SonarWatchError
 from sonar_watch.formats.rawfile import LineContext, RawFile, line_name
 from sonar_watch.records import (
     NavigationSample,
@@ -117,7 +117,12 @@ class LineReader:
         """Return what is left when the files will not grow any more."""
         items: list[SourceItem] = []
         for role in list(self._files):
-            self._sort(self._files[role].finish(), role, items)
+            try:
+                self._sort(self._files[role].finish(), role, items)
+            except JournalError:
+                raise
+            except (SonarWatchError, OSError) as error:
+                items.append(self._drop(role, str(error)))
         items += self._swaths
         self._swaths.clear()
         return items
@@ -165,7 +170,9 @@ class LineReader:
         before = file.offset
         try:
             found = file.read(SWATHS_PER_READ)
-        except (FormatError, OSError) as error:
+        except JournalError:  # of `is_done`: not the file's
+            raise
+        except (SonarWatchError, OSError) as error:
             items.append(self._drop(role, str(error)))
             return True
         self._sort(found, role, items)
@@ -226,7 +233,7 @@ class LineReader:
                 is_done=lambda frame_id: frame_id in self.line.given or self._is_done(frame_id),
                 water_column=self._with_swaths and alone,
             )
-        except (FormatError, OSError) as error:
+        except (SonarWatchError, OSError) as error:
             return [self._drop(role, str(error))]
         return []
 

@@ -1,0 +1,116 @@
+"""One of several sources that are merged: what it gave, since when, and whether it fails."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+
+from sonar_watch.errors import JournalError, SonarWatchError
+from sonar_watch.records import LineEnd, NavigationSample, SourceItem
+from sonar_watch.sources.source import Source, data_time_s, is_swath
+
+_log = logging.getLogger(__name__)
+
+BUFFERED_PER_SOURCE = 64
+RETRY_S = 5.0
+"""A source that failed is asked again after this pause."""
+
+
+class Lane:
+    """One source and what it gave that is not handed on yet.
+
+    Parameters
+    ----------
+    source : Source
+    live : bool
+        True: an error of the source is logged and it is asked again later. A replay ends with
+        it: one that left out a source would look complete.
+    """
+
+    def __init__(self, source: Source, *, live: bool) -> None:
+        self.source = source
+        self.live = live
+        self.queue: deque[SourceItem] = deque()
+        self._arrived_s: deque[float] = deque()
+        self._last_swath_at_s = float("-inf")
+        self._retry_s = float("-inf")
+        self._told: set[str] = set()
+        self.failing = False
+
+    @property
+    def head_s(self) -> float | None:
+        """Data time of the first item, None when there is none or it has no time."""
+        return data_time_s(self.queue[0]) if self.queue else None
+
+    @property
+    def head_arrived_s(self) -> float:
+        """When the first item came from the source, by the clock."""
+        return self._arrived_s[0]
+
+    @property
+    def finished(self) -> bool:
+        """True when nothing is left and nothing more comes."""
+        return not self.queue and self.source.exhausted
+
+    def take(self) -> SourceItem:
+        """Remove and return the first item."""
+        self._arrived_s.popleft()
+        return self.queue.popleft()
+
+    def fill(self, now_s: float) -> list[SourceItem]:
+        """Take what the source has; return the navigation that may run ahead of its swaths."""
+        if len(self.queue) >= BUFFERED_PER_SOURCE or self.source.exhausted:
+            return []
+        ahead: list[SourceItem] = []
+        ended = any(isinstance(item, LineEnd) for item in self.queue)
+        for item in self._poll(now_s):
+            ended = ended or isinstance(item, LineEnd)
+            if is_swath(item):
+                self._last_swath_at_s = now_s
+            # Never past the end of a line: which fix its last swaths get would depend on chance.
+            if isinstance(item, NavigationSample) and not ended and self.live:
+                ahead.append(item)
+            else:
+                self.queue.append(item)
+                self._arrived_s.append(now_s)
+        return ahead
+
+    def blocks(self, now_s: float, patience_s: float) -> bool:
+        """Return True while an earlier item could still come from here."""
+        if self.queue or self.source.exhausted:
+            return False
+        if self.live:
+            return now_s - self._last_swath_at_s < patience_s
+        return True
+
+    def counts(self) -> dict[str, int]:
+        """Return the counts of the source, "failing" as well while it fails."""
+        counts = self.source.counts()
+        if self.failing:
+            counts = counts | {"failing": counts.get("failing", 0) + 1}
+        return counts
+
+    def _poll(self, now_s: float) -> list[SourceItem]:
+        """Ask the source; a share that is away for a while does not end the watch."""
+        if now_s < self._retry_s:
+            return []
+        try:
+            items = self.source.poll()
+        except JournalError:  # not the source's: nothing can be stored any more
+            raise
+        except (OSError, SonarWatchError) as error:
+            if not self.live:
+                raise
+            self._fail(error, now_s)
+            return []
+        self.failing = False
+        return items
+
+    def _fail(self, error: Exception, now_s: float) -> None:
+        self.failing = True
+        self._retry_s = now_s + RETRY_S
+        reason = f"{type(error).__name__}: {error}"
+        if reason not in self._told:
+            self._told.add(reason)
+            _log.error("source %s fails, tried again every %g s: %s",
+                       self.source.name, RETRY_S, reason)
