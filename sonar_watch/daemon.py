@@ -25,7 +25,12 @@ from sonar_watch.alerts.journal import Journal
 from sonar_watch.alerts.publisher import Publisher
 from sonar_watch.association.tracker import PlumeTracker
 from sonar_watch.detection.detector import Detector, open_detector
-from sonar_watch.errors import ConfigurationError, JournalError, SonarWatchError
+from sonar_watch.errors import (
+    ConfigurationError,
+    JournalError,
+    JournalUnavailableError,
+    SonarWatchError,
+)
 from sonar_watch.geolocation.navigation import NavigationTrack
 from sonar_watch.monitoring import Monitor
 from sonar_watch.pipeline.chain import Pipeline, Stages
@@ -50,6 +55,9 @@ IDLE_WAIT_S = 0.25
 """How long the loop sleeps when nothing is new and nobody wakes it."""
 
 _Placed = TypeVar("_Placed", FolderOptions, RawOptions, NmeaLogOptions)
+RETRY_S = 5.0
+"""From one try to write the journal to the next."""
+
 SourceMaker = Callable[[Journal, threading.Event], Sequence[Source]]
 
 
@@ -125,6 +133,7 @@ class Watch:
             Publisher(settings.alerts, settings.data_dir / JOURNAL_NAME) if publish else None
         )
         self._last_status_s = 0.0
+        self._trouble: str | None = None
         self._last_frame_utc: str | None = None
         merged = Merger(make_sources(self.journal, self._wake), live=tense == "live")
         self._source: Source = merged if math.isinf(speed) else ReplayPace(merged, speed)
@@ -148,6 +157,7 @@ class Watch:
             album=album if settings.pipeline.evidence else None,
             preview=self._preview,
             heartbeat=self._tell_status,
+            endure=self._endure if tense == "live" else lambda _: False,
         )
 
     def _expect_same_run(self, inputs: Sequence[Path]) -> None:
@@ -269,8 +279,25 @@ class Watch:
             "runtime": runtime,
             "waiting_for_navigation": self._pipeline.waiting,
             "sources": self._source.counts(),
+            "trouble": self._trouble,
             "last_frame_utc": self._last_frame_utc,
         }
+
+    def _endure(self, error: JournalUnavailableError | None) -> bool:
+        """Wait out a full or locked disk: nothing is sent meanwhile, and status says why."""
+        if error is None:
+            log.warning("the journal can be written again")
+            self._trouble = None
+            notify("STATUS=watching")
+            return True
+        if self._trouble is None:
+            log.critical("nothing is published until this is mended: %s", error)
+        self._trouble = str(error)
+        notify(f"STATUS={error}")
+        until = time.monotonic() + RETRY_S
+        while time.monotonic() < until and self._tell_status():
+            self._wake.wait(IDLE_WAIT_S)
+        return not self._stopped
 
     def _weights(self) -> tuple[str, str]:
         return str(self.settings.detector.weights), self.detector.runtime

@@ -9,6 +9,7 @@
     +-- WeightsError        weights missing, or not the ones in the manifest   (OSError)
     +-- InferenceError      the runtime could not run the network              (RuntimeError)
     +-- JournalError        the journal cannot be read or written              (OSError)
+    |   +-- JournalUnavailableError   for now: disk full, locked, read-only
     +-- WireError           a message or socket is not what docs/wire.md says  (ValueError)
 
 Messages say what was expected, what came and where (file, offset, key).
@@ -65,6 +66,10 @@ class InferenceError(SonarWatchError, RuntimeError):
 
 class JournalError(SonarWatchError, OSError):
     """The journal cannot be read or written."""
+
+
+class JournalUnavailableError(JournalError):
+    """The journal cannot be used for now: the disk is full, locked or read-only."""
 
 
 class WireError(SonarWatchError, ValueError):

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from sonar_watch.alerts.text import printable
-from sonar_watch.errors import JournalError
+from sonar_watch.errors import JournalError, JournalUnavailableError
 
 SCHEMA_VERSION = "1"
 BUSY_TIMEOUT_S = 5.0
@@ -197,7 +197,9 @@ class JournalReader:
         except (sqlite3.Error, OSError) as error:
             if isinstance(error, JournalError):
                 raise
-            raise JournalError(f"cannot {doing} {self.path}: {error}{_advice(error)}") from error
+            passing = isinstance(error, sqlite3.OperationalError | OSError)
+            kind = JournalUnavailableError if passing else JournalError
+            raise kind(f"cannot {doing} {self.path}: {error}{_advice(error)}") from error
 
 
 def open_connection(uri: str) -> sqlite3.Connection:

@@ -15,7 +15,7 @@ from sonar_watch.alerts.message import encode_alert
 from sonar_watch.detection.detections import Detections
 from sonar_watch.errors import (
     ConfigurationError,
-    JournalError,
+    JournalUnavailableError,
     SonarWatchError,
     WireError,
 )
@@ -145,6 +145,8 @@ class Stages:
     album: EvidenceAlbum | None = None
     preview: Callable[[GeolocatedFrame], None] = lambda _: None
     heartbeat: Callable[[], bool] = lambda: True
+    endure: Callable[[JournalUnavailableError | None], bool] = lambda _: False
+    """Given why the journal cannot be had: wait, return whether to try again; None = it can."""
 
 
 class Pipeline:
@@ -196,7 +198,7 @@ class Pipeline:
         named = item.reason.startswith(item.source.file)
         kind = item.reason.partition(": ")[2] if named else item.reason
         self._stages.monitor.quarantine(kind)
-        self._stages.ledger.quarantine(item)
+        self._enduring(lambda: self._stages.ledger.quarantine(item))
 
     def _work(self, group: Sequence[Settled | LineEnd]) -> int:
         """Do one batch: draw, detect, locate, track; store; send. Return the swaths done."""
@@ -306,17 +308,28 @@ class Pipeline:
         stages = self._stages
         alerts = self._number(batch.changes)
         state = stages.tracker.state() if batch.frames else None
-        try:
-            stages.ledger.commit(batch.frames, alerts, state, batch.checkpoints)
-        except JournalError:
-            log.critical("the journal refused a commit: stopping before anything is sent")
-            raise
+        self._enduring(lambda: stages.ledger.commit(batch.frames, alerts, state, batch.checkpoints))
         self._waiting.difference_update(entry.frame_id for entry in batch.frames)
         for item in batch.quarantined:
             self._set_aside(item)
         stages.publish(alerts)
         stages.monitor.count("alerts", len(alerts))
         self._picture(alerts)
+
+    def _enduring(self, write: Callable[[], None]) -> None:
+        """Write to the journal; when it cannot be had for now, wait and try again if told to."""
+        failed = False
+        while True:
+            try:
+                write()
+            except JournalUnavailableError as error:
+                failed = True
+                if not self._stages.endure(error):
+                    raise
+            else:
+                if failed:
+                    self._stages.endure(None)
+                return
 
     def _number(self, changes: Sequence[EventChange]) -> list[Alert]:
         """Return the changes as alerts; one that cannot be written must not block the others."""

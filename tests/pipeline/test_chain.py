@@ -18,7 +18,7 @@ import pytest
 from sonar_watch.alerts.journal import Journal
 from sonar_watch.association.tracker import PlumeTracker, TrackerOptions
 from sonar_watch.detection.detections import Detections
-from sonar_watch.errors import InferenceError, JournalError
+from sonar_watch.errors import InferenceError, JournalError, JournalUnavailableError
 from sonar_watch.geolocation.navigation import NavigationTrack
 from sonar_watch.images import read_image
 from sonar_watch.pipeline.chain import Pipeline, PipelineOptions, Stages
@@ -245,3 +245,29 @@ def test_an_alert_that_is_not_stored_is_not_sent(
     with pytest.raises(JournalError):
         bench.run(line[0])
     assert bench.sent == []
+
+
+def test_a_full_disk_is_waited_out(
+    bench: Bench, line: tuple[list[SourceItem], ToldDetector], tmp_path: Path
+) -> None:
+    """SQLite itself says "database or disk is full"; nothing is sent before it is stored."""
+    bench.run(line[0])
+    (tmp_path / "other").mkdir()
+    other = Bench(tmp_path / "other", line[1])
+    other.journal._connection.execute("PRAGMA max_page_count = 1")  # what there is, no more
+    said: list[str] = []
+
+    def make_room(error: JournalUnavailableError | None) -> bool:
+        stored = len(other.stored())
+        assert len(other.sent) == stored
+        said.append(str(error))
+        other.journal._connection.execute("PRAGMA max_page_count = 100000")
+        return True
+
+    other.stages.endure = make_room
+    other.run(line[0])
+    assert len(said) == 2
+    assert "full" in said[0]
+    assert said[1] == "None"
+    assert other.stored() == bench.stored()
+    other.journal.close()
