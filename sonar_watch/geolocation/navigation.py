@@ -22,6 +22,7 @@ instrument that lags by more than `wait_s`, one that speaks for the first time m
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
@@ -36,9 +37,12 @@ from sonar_watch.records import NavigationFix, NavigationSample
 
 _JUMP_S = 600.0
 _CONFIRM_S = 60.0
+_MOST_PENDING = 64
 _ASSUMED_SPEED_M_S = 5.0
 _ASSUMED_TURN_DEG_S = 0.5
 _SWEEP_S = 60.0
+_SWEEP_ROWS = 100_000
+_MOST_ROWS = 4_000_000  # about 110 MB; SKM at 100 Hz gives 300 rows a second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +64,7 @@ class NavigationOptions:
     settle_s : float
         Seconds of data time that an instrument not heard before is waited for.
     memory_s : float
-        Seconds of navigation that are kept.
+        Seconds of navigation that are kept before the latest swath that asked for its fix.
     position_sigma_m, heading_sigma_deg : float
         One standard deviation, where the instrument does not say it.
     course_sigma_deg : float
@@ -119,6 +123,11 @@ class _Found(NamedTuple):
 class NavigationTrack:
     """The ship's way, indexed by time.
 
+    Samples are kept until `memory_s` before the latest instant that `covers` or `fix` was asked
+    for, as far as samples had come by then: navigation may be hours ahead of a backlog of
+    swaths. Only when some millions of rows would be kept, `memory_s` before the newest sample
+    is all that stays.
+
     Parameters
     ----------
     options : NavigationOptions
@@ -128,25 +137,27 @@ class NavigationTrack:
         self._options = options or NavigationOptions()
         self._channels: dict[str, list[Series]] = {name: [] for name in CIRCULAR}
         self._newest_s = -math.inf
+        self._asked_s = -math.inf
         self._swept_s = -math.inf
-        self._pending: NavigationSample | None = None
+        self._unswept_rows = 0
+        self._pending: deque[NavigationSample] = deque(maxlen=_MOST_PENDING)
 
     def add(self, sample: NavigationSample) -> None:
         """Take a sample, in any order; one that was heard before changes nothing.
 
-        A first sample more than ten minutes ahead of all others (a broken clock, a flipped
-        bit: KMALL has no checksum) is kept apart until a second one near it confirms it.
+        Samples more than ten minutes ahead of all others (a broken clock, a flipped bit: KMALL
+        has no checksum) are kept apart until two of different instants lie near one another;
+        then all that were kept apart up to there are taken, in whatever order they came.
         Positions of exactly 0 N 0 E are an instrument's word for "none" and are dropped.
         """
         if not sample.time_s.size:
             return
-        start_s = float(sample.time_s[0])
-        if not math.isinf(self._newest_s) and float(sample.time_s[-1]) > self._newest_s + _JUMP_S:
-            pending, self._pending = self._pending, sample
-            if pending is None or not 0 < abs(start_s - pending.time_s[-1]) <= _CONFIRM_S:
-                return
-            self._pending = None
-            self._store(pending)
+        if self._is_far_ahead(sample):
+            confirmed = any(_confirms(sample, each) for each in self._pending)
+            self._pending.append(sample)
+            if confirmed:
+                self._take_pending(until_s=float(sample.time_s[-1]))
+            return
         self._store(sample)
 
     def covers(self, time_utc: datetime) -> bool:
@@ -158,6 +169,7 @@ class NavigationTrack:
         assumed.
         """
         instant = time_utc.timestamp()
+        self._note_asked(instant)
         if self._newest_s >= instant + self._options.wait_s:
             return True
         needed = all(self._is_settled(name, instant) for name in ("position", "heading"))
@@ -179,6 +191,7 @@ class NavigationTrack:
             No position or no heading near enough; the message says which and how far.
         """
         instant = time_utc.timestamp()
+        self._note_asked(instant)
         position = self._require("position", instant)
         course = self._find("course", instant) if position.is_held else None
         heading_deg, sigma_deg, source, heading_sensor = self._heading(instant)
@@ -204,6 +217,29 @@ class NavigationTrack:
         """Drop what is older; a little may stay until more can be dropped at once."""
         self._forget_before(time_utc.timestamp())
 
+    def _is_far_ahead(self, sample: NavigationSample) -> bool:
+        heard = math.isfinite(self._newest_s)
+        return heard and float(sample.time_s[-1]) > self._newest_s + _JUMP_S
+
+    def _take_pending(self, until_s: float) -> None:
+        """Store what was kept apart up to a confirmed time, and what that brings within reach."""
+        ahead = [each for each in self._pending if each.time_s[-1] > self._newest_s]
+        waiting = sorted(ahead, key=lambda each: float(each.time_s[-1]))
+        self._pending.clear()
+        for sample in waiting:
+            if sample.time_s[-1] <= until_s + _CONFIRM_S or not self._is_far_ahead(sample):
+                self._store(sample)
+            else:
+                self._pending.append(sample)
+
+    def _note_asked(self, instant: float) -> None:
+        """Remember the latest instant asked for, unless it is ahead of all that was heard.
+
+        That may be a swath of a broken clock: it must not make the track forget everything.
+        """
+        if instant <= self._newest_s:
+            self._asked_s = max(self._asked_s, instant)
+
     def _store(self, sample: NavigationSample) -> None:
         self._newest_s = max(self._newest_s, float(sample.time_s.max()))
         for name, columns in columns_of(sample).items():
@@ -215,8 +251,14 @@ class NavigationTrack:
             self._series(name, sample.sensor).add(
                 sample.time_s[keep], [column[keep] for column in columns]
             )
-        if self._newest_s > self._swept_s + _SWEEP_S:
-            self._swept_s = self._newest_s
+            self._unswept_rows += int(keep.sum())
+        if self._newest_s > self._swept_s + _SWEEP_S or self._unswept_rows > _SWEEP_ROWS:
+            self._sweep()
+
+    def _sweep(self) -> None:
+        self._swept_s, self._unswept_rows = self._newest_s, 0
+        self._forget_before(self._asked_s - self._options.memory_s)
+        if sum(len(series) for group in self._channels.values() for series in group) > _MOST_ROWS:
             self._forget_before(self._newest_s - self._options.memory_s)
 
     def _forget_before(self, instant: float) -> None:
@@ -333,6 +375,11 @@ def _carried(position: _Found, course: _Found | None) -> tuple[float, float]:
     return offset_position(
         latitude, longitude, way_m * math.sin(course_rad), way_m * math.cos(course_rad)
     )
+
+
+def _confirms(one: NavigationSample, other: NavigationSample) -> bool:
+    """Whether two samples are near one another, and not the same heard twice."""
+    return 0 < abs(float(one.time_s[0] - other.time_s[0])) <= _CONFIRM_S
 
 
 def _known(value: float) -> float | None:

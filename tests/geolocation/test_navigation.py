@@ -12,6 +12,7 @@ from realdata import real_data
 
 from sonar_watch.errors import ConfigurationError, NavigationError
 from sonar_watch.formats import nmea
+from sonar_watch.geolocation import navigation
 from sonar_watch.geolocation.geodesy import east_north_m
 from sonar_watch.geolocation.navigation import NavigationOptions, NavigationTrack
 from sonar_watch.records import NavigationSample
@@ -188,6 +189,7 @@ def test_old_navigation_is_forgotten_and_silent_instruments_with_it():
     for second in range(0, 6000, 2):
         times = second + np.arange(20) / 10
         track.add(a_sample("skm", times, heading_deg=1.0, latitude=2.0, longitude=2.0))
+        track.covers(at(second))
     sizes = [len(series) for group in track._channels.values() for series in group]
     assert max(sizes) < 10_000
     with pytest.raises(NavigationError):
@@ -196,6 +198,70 @@ def test_old_navigation_is_forgotten_and_silent_instruments_with_it():
     assert track.covers(at(5990))
     track.forget_before(at(1e6))
     assert not any(track._channels.values())
+
+
+def test_a_backlog_of_swaths_finds_navigation_that_is_hours_ahead():
+    track = a_track(memory_s=1800.0)
+    for second in range(7200):
+        track.add(a_sample("nmea:GPGGA", second, latitude=second / 1000, longitude=1.0))
+        track.add(a_sample("nmea:HEHDT", second, heading_deg=3.0))
+    for second in range(7000):
+        assert track.covers(at(second + 0.5))
+        assert track.fix(at(second + 0.5)).latitude == pytest.approx((second + 0.5) / 1000)
+    for second in range(7200, 17_200):
+        track.add(a_sample("nmea:GPGGA", second, latitude=1.0, longitude=1.0))
+    with pytest.raises(NavigationError):
+        track.fix(at(100.5))
+
+
+def test_a_swath_of_a_broken_clock_does_not_make_it_forget():
+    track = a_track(POSITIONS, HEADINGS, memory_s=100.0, wait_s=10.0)
+    assert not track.covers(at(9e8))
+    with pytest.raises(NavigationError):
+        track.fix(at(9e8))
+    for second in range(0, 9000, 3):
+        track.add(a_sample("nmea:HEHDT", second, heading_deg=1.0))
+    assert track.fix(at(0.5)).latitude == pytest.approx(10.25)
+
+
+def test_without_swaths_memory_is_bounded(monkeypatch):
+    monkeypatch.setattr(navigation, "_MOST_ROWS", 20_000)
+    track = a_track(memory_s=100.0, wait_s=10.0)
+    for second in range(0, 6000, 2):
+        track.add(a_sample("skm", second + np.arange(20) / 10, heading_deg=1.0, roll_deg=0.0))
+    assert sum(len(series) for group in track._channels.values() for series in group) < 22_000
+    assert track.covers(at(5900))
+
+
+@settings(max_examples=60, deadline=None)
+@given(order=st.permutations(range(7)), twice=st.lists(st.integers(0, 6), max_size=4))
+def test_the_first_samples_after_a_pause_are_kept_in_any_order(order, twice):
+    """The header piece of one twin comes before, and again with, the rest of the other."""
+    after = [
+        *(a_sample("spo", second, latitude=second / 100, longitude=1.0)
+          for second in (5000.0, 5001.0, 5002.0)),
+        *(a_sample("skm", [second, second + 0.5], heading_deg=3.0)
+          for second in (5000.0, 5001.0, 5002.0)),
+        a_sample("nmea:GPVTG", 5000.2, course_deg=1.0, speed_m_s=2.0),
+    ]
+    plain = a_track(POSITIONS, HEADINGS, *after)
+    other = a_track(POSITIONS, HEADINGS, *(after[at_] for at_ in [*order[:3], *twice, *order]))
+    for seconds in (4999.0, 5000.0, 5000.5, 5001.7, 5002.4):
+        assert outcome(plain, seconds) == outcome(other, seconds)
+    assert plain.fix(at(5000.5)).latitude == pytest.approx(50.005)
+
+
+def test_a_block_heard_twice_does_not_confirm_itself():
+    broken = a_sample("skm", 9e8 + np.arange(10) / 10, heading_deg=1.0)
+    assert not a_track(POSITIONS, HEADINGS, broken, broken, broken).covers(at(10))
+
+
+def test_many_broken_clocks_are_not_all_kept():
+    track = a_track(POSITIONS, HEADINGS)
+    for number in range(1000):
+        track.add(a_sample("spo", 1e6 + 1e3 * number, latitude=1.0, longitude=1.0))
+    assert len(track._pending) < 100
+    assert not track.covers(at(10))
 
 
 @pytest.mark.parametrize("options", [
