@@ -53,7 +53,7 @@ class Sidecar:
     ping_counter, swath : int or None
     sounder : str
     transducer_depth_m, lever_forward_m, lever_starboard_m, beam_width_deg
-    refraction, minimum_slant_range_m
+    tilt_deg, tilt_spread_deg, refraction, minimum_slant_range_m
         As in `FrameGeometry`.
     seabed_depth_m : tuple of float or None, one for each column of the picture, or None
     heading_source, roll_deg, pitch_deg, heave_m, speed_m_s, position_sigma_m
@@ -76,6 +76,8 @@ class Sidecar:
     lever_forward_m: float = 0.0
     lever_starboard_m: float = 0.0
     beam_width_deg: float = 1.0
+    tilt_deg: float = 0.0
+    tilt_spread_deg: float = 0.0
     refraction: Literal["layered", "straight", "given"] = "given"
     minimum_slant_range_m: float | None = None
     seabed_depth_m: tuple[float | None, ...] | None = None
@@ -107,7 +109,7 @@ class Sidecar:
         Raises
         ------
         GeometryError
-            Edges that are no picture, or a seabed of another width.
+            Edges that are no picture, a seabed of another width, or a tilt of no sounder.
         """
         (left_m, right_m), (top_m, bottom_m) = self.across_track_m, self.depth_m
         return FrameGeometry(
@@ -121,6 +123,8 @@ class Sidecar:
             lever_forward_m=self.lever_forward_m,
             lever_starboard_m=self.lever_starboard_m,
             beam_width_deg=self.beam_width_deg,
+            tilt_deg=self.tilt_deg,
+            tilt_spread_deg=self.tilt_spread_deg,
             refraction=self.refraction,
             minimum_slant_range_m=self.minimum_slant_range_m,
             seabed_depth_m=None if self.seabed_depth_m is None else np.array(
@@ -252,6 +256,8 @@ def sidecar_of_frame(frame: WaterColumnFrame) -> Sidecar:
         lever_forward_m=geometry.lever_forward_m,
         lever_starboard_m=geometry.lever_starboard_m,
         beam_width_deg=geometry.beam_width_deg,
+        tilt_deg=geometry.tilt_deg,
+        tilt_spread_deg=geometry.tilt_spread_deg,
         refraction=geometry.refraction,
         minimum_slant_range_m=geometry.minimum_slant_range_m,
         seabed_depth_m=_seabed(geometry),

@@ -2,10 +2,11 @@
 
 The terms are independent and given as one standard deviation. A beam of width w (at -3 dB)
 blurs a point at range R by R w / 2.355; a heading error turns the offset from the ship; a
-clock error moves the point along the track; a relative error e of the sound speed moves the
-end of a ray at angle a by 2 e |across| sideways and e depth |1 - tan^2 a| in depth (Snell's
-law with the angle at the transducer held: 2 % at 60 degrees and 1000 m gives the 74 m and
-38 m by which straight rays were seen to err there).
+clock error moves the point along the track, as do a pitch that nobody said and transmit
+sectors that are tilted one by one, by depth times the angle; a relative error e of the sound
+speed moves the end of a ray at angle a by 2 e |across| sideways and e depth |1 - tan^2 a| in
+depth (Snell's law with the angle at the transducer held: 2 % at 60 degrees and 1000 m gives
+the 74 m and 38 m by which straight rays were seen to err there).
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ class PositionOptions:
         The same when a picture came with its extents.
     attitude_deg : float
         Of roll and pitch.
+    assumed_pitch_deg : float
+        Of pitch and transmit tilt together where the pitch is not known and 0 is assumed: about
+        what ships pitch; a sounder that steers against it still tilts two swaths apart.
     clock_s : float
         Of the sounder's clock against the navigation's.
     vertical_m : float
@@ -56,6 +60,7 @@ class PositionOptions:
     straight_relative: float = 0.015
     given_relative: float = 0.005
     attitude_deg: float = 0.1
+    assumed_pitch_deg: float = 1.0
     clock_s: float = 0.1
     vertical_m: float = 0.5
     assumed_speed_m_s: float = 2.5
@@ -79,15 +84,18 @@ class Foot:
         + down from the transducer.
     width_m : float
         Of the box.
+    ahead_m : float
+        + forward of the transducer: what pitch and transmit tilt do.
     """
 
     across_m: float
     below_m: float
     width_m: float
+    ahead_m: float = 0.0
 
     @property
     def range_m(self) -> float:
-        """Distance from the transducer."""
+        """Distance from the transducer in the plane across the vessel."""
         return math.hypot(self.across_m, self.below_m)
 
 
@@ -123,8 +131,10 @@ def _along_m2(
     foot: Foot, geometry: FrameGeometry, fix: NavigationFix, options: PositionOptions
 ) -> float:
     speed = options.assumed_speed_m_s if fix.speed_m_s is None else fix.speed_m_s
+    pitch_deg = options.assumed_pitch_deg if fix.pitch_deg is None else 0.0
+    tilted = math.radians(math.hypot(pitch_deg, geometry.tilt_spread_deg)) * foot.below_m
     beam = _angular_rad(geometry, options) * foot.range_m
-    return beam**2 + (options.clock_s * speed) ** 2
+    return beam**2 + tilted**2 + (options.clock_s * speed) ** 2
 
 
 def _across_m2(foot: Foot, geometry: FrameGeometry, options: PositionOptions) -> float:
@@ -140,7 +150,10 @@ def _across_m2(foot: Foot, geometry: FrameGeometry, options: PositionOptions) ->
 def _turned_by_heading(foot: Foot, geometry: FrameGeometry) -> FloatArray:
     """Return how (forward, starboard) move per radian of heading: the offset, turned by 90."""
     return np.array(
-        [-(geometry.lever_starboard_m + foot.across_m), geometry.lever_forward_m]
+        [
+            -(geometry.lever_starboard_m + foot.across_m),
+            geometry.lever_forward_m + foot.ahead_m,
+        ]
     )
 
 

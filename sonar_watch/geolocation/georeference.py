@@ -21,6 +21,7 @@ from sonar_watch.records import (
 __all__ = [
     "NO_NAVIGATION",
     "PositionOptions",
+    "ahead_m",
     "east_north_m",
     "georeference",
     "offset_position",
@@ -89,16 +90,29 @@ def vessel_to_ground(
     return forward_m * sine + starboard_m * cosine, forward_m * cosine - starboard_m * sine
 
 
-def position_of(
-    across_track_m: float, geometry: FrameGeometry, fix: NavigationFix
-) -> tuple[float, float]:
-    """Return (latitude, longitude) of a point `across_track_m` to starboard of the transducer.
+def ahead_m(below_m: float, geometry: FrameGeometry, fix: NavigationFix) -> float:
+    """Return how far ahead of the transducer the fan is `below_m` below it, in metres.
 
-    The vessel's heading turns both the lever arm and the fan; the mounting angles of the
-    arrays are already in the beam angles.
+    Pitch and transmit tilt turn the fan about the axis across, so that all of it moves ahead
+    by the depth times the tangent of their sum: 35 m at 1000 m and 2 degrees, as much far
+    beside as straight below (so do the soundings in real files). A pitch that is not known is
+    taken as 0; the budget allows for it.
     """
+    return below_m * math.tan(math.radians((fix.pitch_deg or 0.0) + geometry.tilt_deg))
+
+
+def position_of(
+    across_track_m: float, below_m: float, geometry: FrameGeometry, fix: NavigationFix
+) -> tuple[float, float]:
+    """Return (latitude, longitude) of a point of the fan.
+
+    `across_track_m` is + starboard and `below_m` + down, from the transducer. The vessel's
+    heading turns both the lever arm and the fan; pitch and transmit tilt move the point ahead
+    (see `ahead_m`); roll and the mounting angles of the arrays are already in the beam angles.
+    """
+    forward_m = geometry.lever_forward_m + ahead_m(below_m, geometry, fix)
     starboard_m = geometry.lever_starboard_m + across_track_m
-    offset = vessel_to_ground(geometry.lever_forward_m, starboard_m, fix.heading_deg)
+    offset = vessel_to_ground(forward_m, starboard_m, fix.heading_deg)
     return offset_position(fix.latitude, fix.longitude, *offset)
 
 
@@ -110,13 +124,15 @@ def _place(
     across = geometry.across_track_m(x1), geometry.across_track_m(x2)
     top_m, bottom_m = geometry.depth_m(y1), geometry.depth_m(y2)
     foot_depth_m = min([bottom_m, *_seabed_m(geometry, x1, x2)])
-    foot = Foot(
-        across_m=sum(across) / 2.0,
-        below_m=foot_depth_m - geometry.transducer_depth_m,
-        width_m=across[1] - across[0],
-    )
+    middle_m, below_m = sum(across) / 2.0, foot_depth_m - geometry.transducer_depth_m
     fix = frame.navigation
-    located = position_of(foot.across_m, geometry, fix) if fix else None
+    foot = Foot(
+        across_m=middle_m,
+        below_m=below_m,
+        width_m=across[1] - across[0],
+        ahead_m=ahead_m(below_m, geometry, fix) if fix else 0.0,
+    )
+    located = position_of(middle_m, below_m, geometry, fix) if fix else None
     return GeolocatedDetection(
         frame_id=frame.frame_id,
         time_utc=frame.time_utc,

@@ -25,6 +25,8 @@ from sonar_watch.records.navigation import NavigationFix
 FLOOR_HALF_DB = -128
 """Sample value of Kongsberg sounders that means "below threshold" (-64 dB), not a level."""
 
+_MOST_TILT_DEG = 45.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRef:
@@ -202,6 +204,12 @@ class FrameGeometry:
         Vessel frame, from the positioning reference point to the transducer.
     beam_width_deg : float
         Drives the position error away from nadir.
+    tilt_deg : float
+        Of the transmitted fan relative to the vessel, + forward, seen from abeam: the angle
+        from the vessel's vertical under which a point lies ahead of the transducer. The median
+        over the beams. With the pitch it says how far ahead the fan meets the seabed.
+    tilt_spread_deg : float
+        Standard deviation of the tilt over the beams: sectors are steered one by one.
     refraction : {"layered", "straight", "given"}
         How rays were traced; "given" when the picture came with its extents.
     minimum_slant_range_m : float or None
@@ -212,7 +220,7 @@ class FrameGeometry:
     Raises
     ------
     GeometryError
-        Edges that are not finite, or an image without extent.
+        Edges that are not finite, an image without extent, or a tilt beyond 45 degrees.
     """
 
     left_m: float
@@ -225,6 +233,8 @@ class FrameGeometry:
     lever_forward_m: float = 0.0
     lever_starboard_m: float = 0.0
     beam_width_deg: float = 1.0
+    tilt_deg: float = 0.0
+    tilt_spread_deg: float = 0.0
     refraction: Literal["layered", "straight", "given"] = "given"
     minimum_slant_range_m: float | None = None
     seabed_depth_m: Float32Array | None = None
@@ -237,6 +247,11 @@ class FrameGeometry:
             raise GeometryError(f"expected left < right and top < bottom, received {edges}")
         if self.width_px < 1 or self.height_px < 1:
             raise GeometryError(f"empty image: {self.width_px} x {self.height_px} px")
+        if not (abs(self.tilt_deg) <= _MOST_TILT_DEG and 0 <= self.tilt_spread_deg < math.inf):
+            raise GeometryError(
+                f"expected a tilt of -{_MOST_TILT_DEG}..{_MOST_TILT_DEG} degrees and a spread of "
+                f"0 or more, received {self.tilt_deg}, {self.tilt_spread_deg}"
+            )
         if self.seabed_depth_m is not None:
             if self.seabed_depth_m.shape != (self.width_px,):
                 raise GeometryError(f"seabed: expected {self.width_px} columns")

@@ -94,6 +94,7 @@ class Survey:
                     ping_counter=first + count,
                     swath=swath,
                     speed_m_s=line.speed_m_s,
+                    pitch_deg=float(pitch_deg(elapsed)),
                 )
 
     def navigation(self, line: Line, second: int) -> tuple[NavigationSample, NavigationSample]:
@@ -120,7 +121,7 @@ class Survey:
             longitude=longitude,
             heading_deg=heading,
             roll_deg=1.5 * np.sin(elapsed / 1.3),
-            pitch_deg=0.6 * np.sin(elapsed / 1.1),
+            pitch_deg=pitch_deg(elapsed),
             heave_m=np.zeros(10),
         )
         return position, motion
@@ -162,6 +163,11 @@ class Survey:
             "radius_m": plume.radius_m,
             "contrast_db": plume.contrast_db,
         }
+
+
+def pitch_deg(elapsed_s: FloatArray) -> FloatArray:
+    """Return the ship's pitch, + bow up, `elapsed_s` after the start of a line."""
+    return np.asarray(0.6 * np.sin(elapsed_s / 1.1))
 
 
 def ping_cycle_s(sounder: Sounder, depth_m: float) -> float:

@@ -337,8 +337,6 @@ def _to_ping(swath: _Swath, source: SourceRef | None) -> WaterColumnPing:
     detected = swath.bottom_m / sounder.metres_per_sample
     detected = detected * (1 + swath.rng.normal(0, 0.002, detected.size))
     detected[swath.rng.random(detected.size) < swath.scene.noise.lost_bottom] = np.nan
-    sectors = len(sounder.sector_frequency_hz)
-    tilt = np.degrees(np.arctan(swath.tilt))
     return WaterColumnPing(
         time_utc=state.time_utc,
         ping_counter=state.ping_counter,
@@ -351,7 +349,7 @@ def _to_ping(swath: _Swath, source: SourceRef | None) -> WaterColumnPing:
         detected_sample=detected.astype(np.float32),
         sector=sounder.sector,
         sector_frequency_hz=np.asarray(sounder.sector_frequency_hz, np.float32),
-        sector_tilt_deg=np.full(sectors, tilt, np.float32),
+        sector_tilt_deg=_sector_tilt_deg(swath),
         sample_rate_hz=sounder.sample_rate_hz,
         sound_speed_m_s=SOUND_SPEED_M_S,
         transducer_depth_m=sounder.transducer_depth_m,
@@ -363,3 +361,20 @@ def _to_ping(swath: _Swath, source: SourceRef | None) -> WaterColumnPing:
             source="simulation", file="", ping_counter=state.ping_counter, swath=state.swath
         ),
     )
+
+
+def _sector_tilt_deg(swath: _Swath) -> Float32Array:
+    """Return the tilt of each sector relative to the vessel, as a pitch-stabilised sounder steers.
+
+    It undoes the pitch, so that with the pitch the wanted tilt remains; outer sectors are
+    steered less, as a steered transmitter sounds a cone.
+    """
+    sounder = swath.sounder
+    level_deg = np.degrees(np.arctan(swath.tilt)) - swath.state.pitch_deg
+    cosine = np.cos(np.radians(sounder.beam_angle_deg))
+    of_sector = [
+        np.median(cosine[sounder.sector == sector])
+        for sector in range(len(sounder.sector_frequency_hz))
+    ]
+    tangent = np.tan(np.radians(level_deg)) * np.array(of_sector)
+    return np.asarray(np.degrees(np.arctan(tangent)), np.float32)

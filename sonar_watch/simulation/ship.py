@@ -12,7 +12,10 @@ from sonar_watch.records import FloatArray
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShipState:
-    """The ship at one transmission; position of the reference point in metres from the origin."""
+    """The ship at one transmission; position of the reference point in metres from the origin.
+
+    The sounder steers its fan against the pitch (+ bow up): echoes are those of a level ship.
+    """
 
     time_utc: datetime
     east_m: float
@@ -22,6 +25,7 @@ class ShipState:
     swath: int = 0
     speed_m_s: float = 2.5
     heave_m: float = 0.0
+    pitch_deg: float = 0.0
 
     def to_ship(self, east_m: float, north_m: float) -> tuple[float, float]:
         """Return metres (forward, starboard) of the ship's reference point of a place."""

@@ -139,6 +139,7 @@ class ImageLineWriter:
             latitude=float(latitude),
             longitude=float(longitude),
             heading_deg=state.heading_deg,
+            pitch_deg=state.pitch_deg,
             speed_m_s=state.speed_m_s,
             position_sigma_m=1.0,
             heading_sigma_deg=0.3,

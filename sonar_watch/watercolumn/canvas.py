@@ -23,6 +23,7 @@ EXTENT_STEP = 1.08
 """Extents grow in these ratios, so that neighbouring pings share look-up tables."""
 
 _NARROWEST = 1 / 8
+_OUTERMOST_DEG = 75.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,10 +100,16 @@ def rounded_up(metres: float) -> float:
 def frame_geometry(
     ping: WaterColumnPing, fan: Fan, canvas: Canvas, profile: SoundSpeedProfile | None
 ) -> FrameGeometry:
-    """Return what ties the canvas to metres, with the seabed and the minimum slant range."""
+    """Return what ties the canvas to metres, with the seabed and the minimum slant range.
+
+    The tilt is that of the transmit sectors as the sounder wrote it, relative to the vessel: the
+    steering that holds the fan still while the vessel pitches is in it. The mounting pitch of
+    the transmitter (0 to 0.9 degrees in real files) is not decoded and is left out.
+    """
     half = canvas.width_px * canvas.pixel_m / 2
     across, depth = fan.seabed_across_m, fan.seabed_depth_m
     slant = np.hypot(across, depth - ping.transducer_depth_m)
+    tilt_deg = _tilt_deg(ping, fan)
     return FrameGeometry(
         left_m=-half,
         right_m=half,
@@ -114,10 +121,27 @@ def frame_geometry(
         lever_forward_m=ping.lever_forward_m,
         lever_starboard_m=ping.lever_starboard_m,
         beam_width_deg=ping.beam_width_deg,
+        tilt_deg=float(np.median(tilt_deg)),
+        tilt_spread_deg=float(np.std(tilt_deg)),
         refraction="straight" if profile is None else "layered",
         minimum_slant_range_m=float(np.min(slant)) if slant.size else None,
         seabed_depth_m=_seabed_columns(across, depth, columns_m(canvas)),
     )
+
+
+def _tilt_deg(ping: WaterColumnPing, fan: Fan) -> FloatArray:
+    """Return the tilt of each beam of the fan seen from abeam; 0 where it has no sector.
+
+    A steered transmitter sounds a cone: a point at range R lies R sin(tilt) ahead, the further
+    beside the more. Real sounders steer outer sectors less, so that seen from abeam all are
+    tilted alike, as by a pitch.
+    """
+    tilt_deg = np.zeros(fan.sector.size)
+    known = (fan.sector >= 0) & (fan.sector < ping.sector_tilt_deg.size)
+    tilt_deg[known] = ping.sector_tilt_deg[fan.sector[known]]
+    from_vertical_deg = np.minimum(np.abs(fan.angle_deg), _OUTERMOST_DEG)
+    tangent = np.tan(np.radians(tilt_deg)) / np.cos(np.radians(from_vertical_deg))
+    return np.asarray(np.degrees(np.arctan(tangent)))
 
 
 def _seabed_columns(

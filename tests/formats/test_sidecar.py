@@ -32,6 +32,7 @@ SEABED = np.array([np.nan, 812.3457, 0.1, 900.0], np.float32)
 GEOMETRY = FrameGeometry(
     left_m=-1000.25, right_m=1100.5, top_m=2.0, bottom_m=950.125, width_px=4, height_px=3,
     transducer_depth_m=6.3, lever_forward_m=-3.2, lever_starboard_m=0.7, beam_width_deg=0.5,
+    tilt_deg=-0.5500000119209290, tilt_spread_deg=0.123456789,
     refraction="layered", minimum_slant_range_m=801.5, seabed_depth_m=SEABED,
 )
 
@@ -124,7 +125,8 @@ def test_the_smallest_sidecar(tmp_path):
     said = read_sidecar(written(tmp_path, somebody_elses={"field": [1]}))
     assert said.time_utc == datetime(2026, 1, 2, 12, tzinfo=UTC)
     assert said.navigation() is None
-    assert said.geometry(10, 20).right_m == 120.5
+    geometry = said.geometry(10, 20)
+    assert (geometry.right_m, geometry.tilt_deg, geometry.tilt_spread_deg) == (120.5, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("text", ["2026-01-02T12:00:00", "2026-01-02T14:00:00+02:00"])
@@ -181,6 +183,9 @@ def test_a_picture_without_sidecar_or_of_another_width_has_no_geometry(tmp_path)
         read_frame(path)
     write_sidecar(sidecar_of(path), a_frame())
     with pytest.raises(GeometryError, match="seabed: expected 5 columns"):
+        read_frame(path)
+    sidecar_of(path).write_text(json.dumps({**MINIMAL, "tilt_deg": 80.0}))
+    with pytest.raises(GeometryError, match="expected a tilt"):
         read_frame(path)
 
 

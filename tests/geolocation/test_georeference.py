@@ -23,7 +23,7 @@ from sonar_watch.geolocation.georeference import (
 from sonar_watch.records import FrameGeometry, NavigationFix, SourceRef, WaterColumnFrame, identify
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-FIX = NavigationFix(time_utc=NOON, latitude=-22.0, longitude=-17.9, heading_deg=0.0,
+FIX = NavigationFix(time_utc=NOON, latitude=-22.0, longitude=-17.9, heading_deg=0.0, pitch_deg=0.0,
                     position_sigma_m=2.0, heading_sigma_deg=0.5, speed_m_s=4.0)
 GEOMETRY = FrameGeometry(left_m=-1000.0, right_m=1000.0, top_m=0.0, bottom_m=1000.0,
                          width_px=400, height_px=200, transducer_depth_m=6.0)
@@ -207,6 +207,12 @@ RANGE_M = math.hypot(550.0, 894.0)
      (math.hypot(PIXEL_M, 11.0), 0.0)),
     ({"attitude_deg": 0.1}, {"beam_width_deg": 0.0},
      (math.hypot(PIXEL_M, 894 * math.radians(0.1)), RANGE_M * math.radians(0.1))),
+    ({"assumed_pitch_deg": 2.0}, {"beam_width_deg": 0.0}, (PIXEL_M, 0.0)),
+    ({"assumed_pitch_deg": 2.0}, {"beam_width_deg": 0.0, "pitch_deg": None},
+     (PIXEL_M, 894 * math.radians(2.0))),
+    ({}, {"beam_width_deg": 0.0, "tilt_spread_deg": 0.5}, (PIXEL_M, 894 * math.radians(0.5))),
+    ({}, {"beam_width_deg": 0.0, "tilt_deg": 45.0, "heading_sigma_deg": 1.0},
+     (math.hypot(PIXEL_M, 894 * math.radians(1)), 550 * math.radians(1))),
     ({}, {"beam_width_deg": 1.0},
      (math.hypot(PIXEL_M, 894 * math.radians(1 / 2.35482)), RANGE_M * math.radians(1 / 2.35482))),
 ])
@@ -241,5 +247,27 @@ def test_an_impossible_option_is_refused():
 
 def test_the_transducer_is_where_the_lever_arm_says():
     geometry = replace(GEOMETRY, lever_forward_m=12.67, lever_starboard_m=-5.63)
-    there = position_of(0.0, geometry, replace(FIX, heading_deg=90.0))
+    there = position_of(0.0, 0.0, geometry, replace(FIX, heading_deg=90.0))
     assert east_north_m(FIX.latitude, FIX.longitude, *there) == pytest.approx((12.67, 5.63))
+
+
+@pytest.mark.parametrize(("pitch", "tilt", "x", "forward"), [
+    (2.0, 0.0, 200.0, 1000 * math.tan(math.radians(2.0))),
+    (0.0, -1.5, 200.0, -1000 * math.tan(math.radians(1.5))),
+    (1.25, -1.25, 340.0, 0.0),
+    (0.5, 0.7, 350.0, 1000 * math.tan(math.radians(1.2))),
+    (None, 0.7, 200.0, 1000 * math.tan(math.radians(0.7))),
+])
+def test_pitch_and_tilt_move_a_foot_ahead(pitch, tilt, x, forward):
+    """35 m at 1000 m and 2 degrees; a sounder that steers against the pitch stays put."""
+    geometry = replace(GEOMETRY, transducer_depth_m=0.0, tilt_deg=tilt)
+    placed = place((x, 100.0, x, 200.0), geometry, replace(FIX, pitch_deg=pitch, roll_deg=9.0))
+    found = east_north_m(FIX.latitude, FIX.longitude, placed.latitude, placed.longitude)
+    assert found == pytest.approx((geometry.across_track_m(x), forward), abs=1e-5)
+
+
+@pytest.mark.parametrize("wrong", [{"tilt_deg": 46.0}, {"tilt_deg": math.nan},
+                                   {"tilt_spread_deg": -1.0}, {"tilt_spread_deg": math.nan}])
+def test_a_tilt_of_no_sounder_is_refused(wrong):
+    with pytest.raises(GeometryError, match="expected a tilt"):
+        replace(GEOMETRY, **wrong)

@@ -13,6 +13,7 @@ from sonar_watch.simulation.echo import hear
 from sonar_watch.simulation.scene import Noise, Plume, Scene, School, Seabed
 from sonar_watch.simulation.ship import ShipState
 from sonar_watch.simulation.sounders import FAMILIES, Sounder, sounder_for
+from sonar_watch.watercolumn.raster import Rasteriser, RasterOptions
 
 STATE = ShipState(
     time_utc=datetime(2026, 1, 1, tzinfo=UTC),
@@ -117,3 +118,16 @@ def test_nothing_is_recorded_beyond_the_count_of_a_beam() -> None:
 def test_every_family_is_heard(family: str) -> None:
     ping, _ = hear(Scene(), sounder_for(family, 500.0), STATE, seed=1)
     assert 600 < ping.samples_half_db.shape[1] < 1600
+
+
+@pytest.mark.parametrize("swath", [0, 1])
+def test_the_fan_is_steered_against_the_pitch(swath: int) -> None:
+    """With the pitch the wanted tilt remains, and what is heard is what a level ship hears."""
+    dual = replace(sounder(), dual_swath=True)
+    level, _ = hear(Scene(), dual, replace(STATE, swath=swath), seed=3)
+    pitched, _ = hear(Scene(), dual, replace(STATE, swath=swath, pitch_deg=2.0), seed=3)
+    assert np.array_equal(level.samples_half_db, pitched.samples_half_db)
+    wanted_deg = dual.swath_tilt_deg * (1 if swath == 0 else -1)
+    geometry = Rasteriser(RasterOptions(max_side_px=64)).frame(pitched).geometry
+    assert geometry.tilt_deg + 2.0 == pytest.approx(wanted_deg, abs=0.05)
+    assert 0 < geometry.tilt_spread_deg < 0.5

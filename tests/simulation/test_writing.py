@@ -9,13 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sonar_watch.detection.detections import Detections
 from sonar_watch.errors import ConfigurationError
 from sonar_watch.formats.rawfile import LineContext, RawFile
 from sonar_watch.formats.sidecar import read_frame
-from sonar_watch.records import NavigationSample, WaterColumnPing
+from sonar_watch.geolocation.georeference import east_north_m, georeference
+from sonar_watch.geolocation.navigation import NavigationTrack
+from sonar_watch.records import NavigationSample, WaterColumnFrame, WaterColumnPing
 from sonar_watch.simulation.cruise import Survey, demo_survey, random_survey
 from sonar_watch.simulation.echo import hear
 from sonar_watch.simulation.writing import sail
+from sonar_watch.watercolumn.raster import Rasteriser, RasterOptions
 
 
 def short(lines: int = 1) -> Survey:
@@ -49,6 +53,41 @@ def test_pictures_read_back_with_their_identity_and_place(tmp_path: Path) -> Non
     assert [frame.frame_id for frame in frames] == [swath.frame_id for swath in sailed]
     assert frames[0].navigation is not None
     assert frames[0].navigation.heading_deg == pytest.approx(sailed[0].state.heading_deg, abs=1e-3)
+
+
+def located(frame: WaterColumnFrame) -> tuple[float, float]:
+    """Return latitude and longitude of a box at one place in metres of the fan."""
+    corners = [frame.geometry.to_pixels(*corner) for corner in ((150.0, 250.0), (190.0, 380.0))]
+    row = [*corners[0], *corners[1], 0.9, 0]
+    (placed,) = georeference(frame, Detections.from_rows([row], ("signal",)))
+    assert placed.latitude is not None
+    assert placed.longitude is not None
+    return placed.latitude, placed.longitude
+
+
+def test_raw_lines_and_pictures_put_a_box_at_the_same_place(tmp_path: Path) -> None:
+    """And that is where the sounder, which undoes the pitch, heard it."""
+    survey, raster, track = short(), Rasteriser(RasterOptions()), NavigationTrack()
+    sailed = list(sail(survey, tmp_path, kinds=("both",)))
+    context, pings = LineContext(), []
+    for path in sorted((tmp_path / "raw").iterdir()):
+        raw = RawFile(path, source="raw", context=context)
+        for item in raw.read(max_pings=100) + raw.finish():
+            if isinstance(item, NavigationSample):
+                track.add(item)
+            elif isinstance(item, WaterColumnPing):
+                pings.append(item)
+        raw.close()
+    frames = [read_frame(path) for path in sorted((tmp_path / "images").glob("*.png"))]
+    assert np.ptp([swath.state.pitch_deg for swath in sailed]) > 0.5
+    for ping, frame, swath in zip(pings, frames, sailed, strict=True):
+        drawn = raster.frame(ping, track.fix(ping.time_utc))
+        assert np.hypot(*east_north_m(*located(drawn), *located(frame))) < 0.05
+        sounder, state = survey.sounder, swath.state
+        forward = np.array(sounder.lever_forward_m)
+        there = state.to_world(forward, np.array(sounder.lever_starboard_m + 170.0))
+        heard = [float(value) for value in survey.to_geographic(*there)]
+        assert np.hypot(*east_north_m(*heard, *located(frame))) < 0.5
 
 
 def test_lines_are_written_in_the_kinds_by_turns(tmp_path: Path) -> None:

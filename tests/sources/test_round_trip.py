@@ -38,7 +38,7 @@ def make_fan(number: int, *, refracted: bool) -> WaterColumnPing:
         first_sample=np.zeros(BEAMS, np.int32), sample_count=np.full(BEAMS, SAMPLES, np.int32),
         detected_sample=bottom.astype(np.float32), sector=np.zeros(BEAMS, np.int32),
         sector_frequency_hz=np.array([70e3], np.float32),
-        sector_tilt_deg=np.zeros(1, np.float32), sample_rate_hz=rate_hz,
+        sector_tilt_deg=np.array([0.7], np.float32), sample_rate_hz=rate_hz,
         sound_speed_m_s=speed_m_s, transducer_depth_m=6.3, lever_forward_m=17.7,
         lever_starboard_m=-1.04, beam_width_deg=0.5, profile=PROFILE if refracted else None,
         source=SourceRef(
@@ -65,6 +65,7 @@ def assert_same_place(ours: WaterColumnFrame, original: WaterColumnFrame) -> Non
     assert seabed_m is not None
     assert drawn_m is not None
     assert np.array_equal(seabed_m, drawn_m, equal_nan=True)
+    assert drawn.tilt_deg > 0.7
     rest = {"seabed_depth_m": None}
     assert replace(read, **rest) == replace(drawn, **rest)
 

@@ -257,3 +257,25 @@ def test_table_of_beams_ends_half_a_spacing_outside():
 def test_options_say_what_was_expected(wrong):
     with pytest.raises(ConfigurationError, match="expected"):
         RasterOptions(**wrong)
+
+
+def test_the_tilt_of_sectors_is_that_seen_from_abeam():
+    """Sectors steered in proportion to the cosine of their beams are tilted as by a pitch."""
+    ping = make_ping(sectors=3)
+    cosine = np.cos(np.radians(ping.beam_angle_deg))
+    middle = [np.median(cosine[ping.sector == sector]) for sector in range(3)]
+    tilt_deg = np.degrees(np.arctan(np.tan(np.radians(2.0)) * np.array(middle)))
+    steered = draw(replace(ping, sector_tilt_deg=tilt_deg.astype(np.float32)))
+    assert steered.geometry.tilt_deg == pytest.approx(2.0, abs=0.1)
+    assert steered.geometry.tilt_spread_deg < 0.4
+    apart = np.array([-2.0, 0.0, 2.0], np.float32)
+    twisted = draw(replace(ping, sector_tilt_deg=apart)).geometry
+    assert twisted.tilt_deg == pytest.approx(0.0, abs=1e-6)
+    assert twisted.tilt_spread_deg > 2.0
+
+
+def test_beams_without_a_sector_are_not_tilted():
+    ping = make_ping(sectors=1)
+    strays = replace(ping, sector=np.full(ping.sector.size, 7, np.int32),
+                     sector_tilt_deg=np.array([3.0], np.float32))
+    assert draw(strays).geometry.tilt_deg == 0.0
