@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -103,6 +103,11 @@ class Candidates:
     options : FolderOptions
     live : bool
         False: nothing is waited for.
+
+    Attributes
+    ----------
+    examined : int
+        How many have been looked at so far, each time they came or changed after being settled.
     """
 
     def __init__(self, options: FolderOptions, *, live: bool) -> None:
@@ -111,6 +116,8 @@ class Candidates:
         self._settled: dict[str, Candidate] = {}
         self._waiting: dict[str, Candidate] = {}
         self._fresh: deque[str] = deque()
+        self._seen: set[str] = set()
+        self.examined = 0
 
     def __len__(self) -> int:
         """Pictures that wait."""
@@ -124,6 +131,7 @@ class Candidates:
     def admit(self, path: Path, now_s: float) -> None:
         """Note a picture that is new or has changed."""
         name, marks = str(path), _marks(path)
+        self._seen.add(name)
         known = self._waiting.get(name)
         if known is not None and known.marks != marks:
             known.marks, known.changed_s = marks, now_s
@@ -139,10 +147,11 @@ class Candidates:
         self._waiting[name] = Candidate(path, marks, now_s - _quiet_s(path), first_seen_s)
         self._fresh.append(name)
 
-    def keep_only(self, paths: Iterable[Path]) -> None:
-        """Forget settled pictures that are no longer in the folder."""
-        for gone in self._settled.keys() - {str(path) for path in paths}:
+    def end_pass(self) -> None:
+        """Forget settled pictures that have not been admitted since the last call: gone."""
+        for gone in self._settled.keys() - self._seen:
             del self._settled[gone]
+        self._seen.clear()
 
     def examine(self, now_s: float) -> list[Picture | Refusal]:
         """Look at up to `EXAMINED_PER_POLL` of them; return those that need not wait longer."""
@@ -172,6 +181,7 @@ class Candidates:
     def _take(self) -> list[str]:
         """Return names to look at: new ones first, then those that waited longest."""
         names = [self._fresh.popleft() for _ in range(min(len(self._fresh), EXAMINED_PER_POLL))]
+        self.examined += len(names)
         old = (name for name, candidate in self._waiting.items() if candidate.examined)
         names += islice(old, EXAMINED_PER_POLL - len(names))
         for name in names:

@@ -29,6 +29,8 @@ __all__ = ["FolderOptions", "ImageFolderSource"]
 _log = logging.getLogger(__name__)
 
 DECODED_PER_POLL = 8
+ADMITTED_PER_POLL = 500
+SORTED_AT_START = 20_000
 GIVEN_REMEMBERED = 10_000
 
 
@@ -39,8 +41,13 @@ class ImageFolderSource:
     that are still being written, up to the limit: so live gives the order of a replay.
     When nothing more comes (the end of a replay, or silence beyond the limit) a `LineEnd` lets
     go what waits for navigation. Identity decides what "once" means (see `records.identify`): a
-    file that is written again is not given again. A backlog is sorted whole before the first
-    is given; pixels are read only as they are given, `DECODED_PER_POLL` at a time.
+    file that is written again is not given again.
+
+    A backlog is sorted whole before the first is given: in a replay always, live when the folder
+    holds up to `SORTED_AT_START` pictures at the start. Beyond that it is taken in the order of
+    folders and file names, and what is given next is the earliest of the `SORTED_AT_START` known
+    and not given; names that do not follow data time then give the wrong order. No poll looks
+    at more than `ADMITTED_PER_POLL` names or reads more than `DECODED_PER_POLL` pictures.
 
     Parameters
     ----------
@@ -84,6 +91,7 @@ class ImageFolderSource:
         self._ready: list[tuple[float, str, str, str, Picture]] = []
         self._given: dict[str, str] = {}
         self._last_given_s: float | None = None
+        self._order_known = False
         self._broken = 0
         if live:
             self._watch.arm()
@@ -114,9 +122,9 @@ class ImageFolderSource:
         items: list[SourceItem] = []
         for decided in self._candidates.examine(now_s):
             items += self._queue(decided)
-        if self._candidates.has_unexamined:
+        if self._candidates.has_unexamined or self._scan.under_way:
             self._wake.set()  # a backlog is looked through without pause
-        elif self._scan.passes:
+        if self._may_give():
             items += self._give(now_s)
         return items + self._line_end(items, now_s)
 
@@ -133,22 +141,40 @@ class ImageFolderSource:
         if self._watch.lost:
             self._watch.lost = False
             self._scan.hurry()
-        for path in self._watch.drain():
-            self._admit(path, now_s)
-        found = self._scan.step(now_s) if self._live or not self._scan.passes else None
-        if found is None:
-            return
+        room = ADMITTED_PER_POLL
         if self._live:
-            self._watch.arm()
-        for path in found:
-            self._admit(path, now_s)
-        self._candidates.keep_only(found)
+            room = min(room, SORTED_AT_START - self.backlog)
+        # What is new during the first pass comes after what the pass finds.
+        hints = self._watch.drain(max(0, room)) if self._scan.passes else []
+        for path in hints:
+            self._admit_hint(path, now_s)
+        if room > len(hints) and (self._live or not self._scan.passes):
+            self._look_on(now_s, room - len(hints))
 
-    def _admit(self, path: Path, now_s: float) -> None:
+    def _look_on(self, now_s: float, most: int) -> None:
+        """Go on with a pass. Sidecars are passed over: their pictures' marks tell of them."""
+        found, complete = self._scan.piece(now_s, most)
+        for path in found:
+            if self._wanted(path):
+                self._candidates.admit(path, now_s)
+        if complete:
+            self._candidates.end_pass()
+            if self._live:
+                self._watch.arm()
+
+    def _admit_hint(self, path: Path, now_s: float) -> None:
         pictures = self._pictures_of(path) if path.suffix.lower() == ".json" else [path]
         for picture in pictures:
             if self._wanted(picture):
                 self._candidates.admit(picture, now_s)
+
+    def _may_give(self) -> bool:
+        """Return True once what lay there at the start is sorted, or as much as we sort."""
+        if not self._order_known:
+            whole = self._scan.passes > 0 and not self._candidates.has_unexamined
+            page = self._live and self._candidates.examined >= SORTED_AT_START
+            self._order_known = whole or page
+        return self._order_known
 
     def _wanted(self, path: Path) -> bool:
         if self._only is not None and path not in self._only:

@@ -11,6 +11,9 @@ from pathlib import Path
 
 _log = logging.getLogger(__name__)
 
+LISTED_PER_REST = 100
+"""Names that are listed for the price of one file looked at."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fingerprint:
@@ -42,20 +45,30 @@ def changed_s(path: Path) -> float:
 
 def walk(folder: Path, *, recursive: bool) -> Iterator[Path]:
     """Yield the files in a folder, hidden ones left out; a folder that vanishes ends quietly."""
+    pieces = _walk_in_pieces(folder, recursive=recursive)
+    return (path for path in pieces if path is not None)
+
+
+def _walk_in_pieces(folder: Path, *, recursive: bool) -> Iterator[Path | None]:
+    """Yield the files, by name; None now and then while listing, for who must not block."""
+    listing: list[tuple[str, bool]] = []
     try:
         with os.scandir(folder) as entries:
-            listing = sorted(entries, key=lambda entry: entry.name)
+            for entry in entries:
+                # The listing knows what is a folder; a link upwards would never end.
+                listing.append((entry.name, entry.is_dir(follow_symlinks=False)))
+                if len(listing) % LISTED_PER_REST == 0:
+                    yield None
     except OSError as error:
         _log.warning("cannot list %s: %s", folder, error)
         return
-    for entry in listing:
-        if entry.name.startswith("."):
+    for name, is_folder in sorted(listing):
+        if name.startswith("."):
             continue
-        if entry.is_dir(follow_symlinks=False):  # a link upwards would never end
-            if recursive:
-                yield from walk(Path(entry.path), recursive=True)
-        else:
-            yield Path(entry.path)
+        if not is_folder:
+            yield folder / name
+        elif recursive:
+            yield from _walk_in_pieces(folder / name, recursive=True)
 
 
 class FolderScan:
@@ -66,14 +79,20 @@ class FolderScan:
     folder : Path
     recursive : bool
     rescan_s : float
-        From the end of a pass to the next.
+        From the end of a pass to the next; longer when the pass itself took longer.
+
+    Attributes
+    ----------
+    passes : int
+        How many passes are complete; each goes by file name, folder by folder.
     """
 
     def __init__(self, folder: Path, *, recursive: bool, rescan_s: float) -> None:
         self._folder = folder
         self._recursive = recursive
         self._rescan_s = rescan_s
-        self._pass: Iterator[Path] | None = None
+        self._pass: Iterator[Path | None] | None = None
+        self._began_s = 0.0
         self._found: list[Path] = []
         self._next_s = float("-inf")
         self.passes = 0
@@ -82,17 +101,32 @@ class FolderScan:
         """Begin the next pass at the next step."""
         self._next_s = float("-inf")
 
-    def step(self, now_s: float, most: int = 5000) -> list[Path] | None:
-        """Look at up to `most` files; return all files of a pass when it is complete."""
+    @property
+    def under_way(self) -> bool:
+        """True in the middle of a pass."""
+        return self._pass is not None
+
+    def piece(self, now_s: float, most: int) -> tuple[list[Path], bool]:
+        """Look at up to `most` files; return them, and True when that completes a pass."""
         if self._pass is None:
             if now_s < self._next_s:
-                return None
-            self._pass = walk(self._folder, recursive=self._recursive)
-        piece = list(islice(self._pass, most))
-        self._found += piece
-        if len(piece) == most:
-            return None
-        found, self._found, self._pass = self._found, [], None
-        self._next_s = now_s + self._rescan_s
+                return [], False
+            self._pass = _walk_in_pieces(self._folder, recursive=self._recursive)
+            self._began_s = now_s
+        looked = list(islice(self._pass, most))
+        found = [path for path in looked if path is not None]
+        if len(looked) == most:
+            return found, False
+        self._pass = None
+        self._next_s = now_s + max(self._rescan_s, now_s - self._began_s)
         self.passes += 1
+        return found, True
+
+    def step(self, now_s: float, most: int = 5000) -> list[Path] | None:
+        """Look at up to `most` files; return all files of a pass when it is complete."""
+        piece, complete = self.piece(now_s, most)
+        self._found += piece
+        if not complete:
+            return None
+        found, self._found = self._found, []
         return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from itertools import islice
 from pathlib import Path
 
 from watchdog.events import (
@@ -69,10 +70,14 @@ class FolderWatch(FileSystemEventHandler):
             self._start()
             self._watched = (status.st_dev, status.st_ino)
 
-    def drain(self) -> list[Path]:
-        """Return the paths hinted at since the last call, oldest first."""
+    def drain(self, most: int = MOST_HINTS) -> list[Path]:
+        """Return up to `most` paths hinted at and not returned yet, oldest first."""
         with self._lock:
-            hints, self._hints = list(self._hints), {}
+            hints = list(islice(self._hints, most))
+            for path in hints:
+                del self._hints[path]
+            if self._hints:
+                self._wake.set()
         return hints
 
     def close(self) -> None:
