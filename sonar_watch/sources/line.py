@@ -1,4 +1,4 @@
-"""One survey line: the files of one stem, what they are called and how far they have got."""
+"""One survey line: the files of one sounder and stem, their names and how far they have got."""
 
 from __future__ import annotations
 
@@ -85,6 +85,7 @@ class Line:
     Parameters
     ----------
     stem : str
+        Of one sounder: two sounders may give their files the same names.
     started_s : float
         Seconds since 1970 UTC, from the name, else from the first datagram.
     files : dict
@@ -115,19 +116,43 @@ class Line:
         """Lines follow one another in this order."""
         return self.started_s, self.stem
 
-    def offer(self, path: Path) -> None:
-        """Take a file into the line; a finished file is preferred to its fragment."""
+    def offer(self, path: Path) -> str | None:
+        """Take a file into the line, or return why not; a finished file replaces its fragment."""
         if self.refused.get(path) == size_of(path):
-            return
-        role: Role = "water column" if is_water_column(path) else "navigation"
+            return None
+        role = role_of(path)
         known = self.files.get(role)
-        if known is None or not known.exists() or known.suffix.endswith("_frag"):
+        finished = known is not None and _is_fragment(known) and not _is_fragment(path)
+        if known in (None, path) or finished or not known.exists():
             self.files[role] = path
+        elif known.parent != path.parent:
+            return (
+                f"{path.name}: second {role} file of this line and sounder: "
+                f"{path.parent} is left out, {known.parent} is read"
+            )
+        return None
+
+    def lacks(self, path: Path) -> bool:
+        """Return True when the line has no file of this kind yet."""
+        return role_of(path) not in self.files
+
+    def lies_in(self, folder: Path) -> bool:
+        """Return True when a file of the line is in `folder`."""
+        return any(path.parent == folder for path in self.files.values())
 
     def sizes(self) -> dict[str, int]:
         """Return bytes by file name, now."""
         sizes = {line_name(path): size_of(path) for path in self.files.values()}
         return {name: size for name, size in sizes.items() if size >= 0}
+
+
+def role_of(path: Path) -> Role:
+    """Return what a file holds, by its name."""
+    return "water column" if is_water_column(path) else "navigation"
+
+
+def _is_fragment(path: Path) -> bool:
+    return path.suffix.lower().endswith("_frag")
 
 
 def size_of(path: Path) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from sonar_watch.formats.rawfile import RAW_SUFFIXES
-from sonar_watch.records import SourceItem
+from sonar_watch.records import Quarantined, SourceItem, SourceRef
 from sonar_watch.sources.line import (
     Line,
     is_something_else,
@@ -41,10 +41,11 @@ def is_raw(path: Path) -> bool:
 class RawFolderSource:
     """Gives the swaths and the navigation of the lines in a folder.
 
-    Files of one stem are one line (`x.kmall` + `x.kmwcd`, `x.all` + `x.wcd`, `_frag` likewise,
-    in whatever folders); lines of one sounder model follow one another in the order of the
-    times in their names, or of their first datagrams; see `LineStream` for how a line ends.
-    Several sounders are read side by side and merged by data time.
+    Files of one stem and sounder model are one line (`x.kmall` + `x.kmwcd`, `x.all` + `x.wcd`,
+    `_frag` likewise, in whatever folders); a second file of the same kind is set aside. Lines of
+    one sounder model follow one another in the order of the times in their names, or of their
+    first datagrams; see `LineStream` for how a line ends. Several sounders are read side by side
+    and merged by data time; their files may have the same names.
 
     Parameters
     ----------
@@ -84,7 +85,11 @@ class RawFolderSource:
         )
         self._merger = Merger(name=options.name, live=live, clock=clock)
         self._streams: dict[str, LineStream] = {}
-        self._lines: dict[str, Line] = {}
+        self._lines: dict[tuple[str, str], Line] = {}
+        self._line_of: dict[Path, Line] = {}
+        self._left_out: dict[Path, str] = {}
+        self._untold: list[Path] = []
+        self._new_lines: list[tuple[str, Line]] = []
         self._files_of_new: dict[str, set[Path]] = {}
         self._sizes_of_new: dict[str, tuple[int, float]] = {}
         if live:
@@ -98,16 +103,22 @@ class RawFolderSource:
     @property
     def exhausted(self) -> bool:
         """True when a finite source has given every line."""
-        return not self._live and self._scan.passes > 0 and self._merger.exhausted
+        read = not self._live and self._scan.passes > 0 and self._merger.exhausted
+        return read and not self._untold
 
     def poll(self) -> list[SourceItem]:
         """Return what is new in the files, navigation before the swaths it belongs to."""
         self._look(self._clock())
-        return self._merger.poll() if self._scan.passes else []
+        if not self._scan.passes:
+            return []
+        return [*self._tell_left_out(), *self._merger.poll()]
 
     def counts(self) -> dict[str, int]:
         """Return lines and swaths that wait, and what could not be used."""
-        return add_counts([{"backlog": len(self._files_of_new)}, self._merger.counts()])
+        here = {"backlog": len(self._files_of_new)}
+        if self._left_out:
+            here["broken"] = len(self._left_out)
+        return add_counts([here, self._merger.counts()])
 
     def close(self) -> None:
         """End the watching thread and close the files."""
@@ -137,28 +148,78 @@ class RawFolderSource:
         stem = line_stem(path)
         if self._only is not None and stem not in self._only:
             return
-        if stem in self._lines:
-            self._lines[stem].offer(path)
+        if path in self._line_of:
+            self._offer(self._line_of[path], path)
         else:
             self._files_of_new.setdefault(stem, set()).add(path)
 
+    def _offer(self, line: Line, path: Path) -> None:
+        """Put a file into a line; note it when there is another of its kind already."""
+        self._line_of[path] = line
+        reason = line.offer(path)
+        if reason is None:
+            self._left_out.pop(path, None)
+        elif path not in self._left_out:
+            self._left_out[path] = reason
+            self._untold.append(path)
+
+    def _tell_left_out(self) -> list[SourceItem]:
+        untold, self._untold = self._untold, []
+        reasons = {path: self._left_out[path] for path in untold if path in self._left_out}
+        for reason in reasons.values():
+            _log.warning("set aside: %s", reason)
+        return [
+            Quarantined(source=SourceRef(source=self.name, file=path.name), reason=reason)
+            for path, reason in reasons.items()
+        ]
+
     def _place_new(self, now_s: float) -> None:
-        """Put new lines into the stream of their sounder, as soon as that is known."""
-        for stem, paths in sorted(self._files_of_new.items()):
-            heads = [head for path in sorted(paths) if (head := read_head(path)) is not None]
-            if not heads and self._live and not self._is_none(stem, now_s):
-                continue  # nothing written yet
-            unknown = (UNKNOWN_SOUNDER, 0.0)
-            sounder, first_s = min(heads, key=lambda head: head[1], default=unknown)
+        """Put new files into the line of their sounder, as soon as that is known."""
+        for stem in sorted(self._files_of_new):
+            paths = self._files_of_new[stem]
+            self._place_headed(stem, paths)
+            for path in sorted(paths):
+                self._place_headless(stem, path, now_s)
+            if not paths:
+                del self._files_of_new[stem]
+                self._sizes_of_new.pop(stem, None)
+        # Whole lines only: the stream compares a line's sizes with those of its checkpoint.
+        for sounder, line in self._new_lines:
+            self._stream(sounder).add(line)
+        self._new_lines.clear()
+
+    def _place_headed(self, stem: str, paths: set[Path]) -> None:
+        """Place those that tell their sounder; the earliest begins the line."""
+        heads = [(head, path) for path in paths if (head := read_head(path)) is not None]
+        for (sounder, first_s), path in sorted(heads, key=lambda each: (each[0][1], each[1])):
+            self._offer(self._line(sounder, first_s, stem), path)
+            paths.discard(path)
+
+    def _place_headless(self, stem: str, path: Path, now_s: float) -> None:
+        """Place a file that does not tell its sounder: live, nothing may be written yet."""
+        paths = self._files_of_new[stem]
+        if self._live and size_of(path) < 0:  # gone, or just renamed
+            paths.discard(path)
+            return
+        places = [line for (_, other), line in self._lines.items()
+                  if other == stem and line.lacks(path)]
+        beside = [line for line in places if line.lies_in(path.parent)]
+        likely = beside or places
+        line = likely[0] if len(likely) == 1 else None
+        if beside or not self._live or self._is_none(stem, now_s):
+            self._offer(line or self._line(UNKNOWN_SOUNDER, 0.0, stem), path)
+            paths.discard(path)
+
+    def _line(self, sounder: str, first_s: float, stem: str) -> Line:
+        """Return the line of a sounder and stem, begun when there is none."""
+        line = self._lines.get((sounder, stem))
+        if line is None:
             name = stem.partition("/")[2]
             named_s = time_in_name(name)
             line = Line(stem=name, started_s=first_s if named_s is None else named_s)
-            for path in sorted(paths):
-                line.offer(path)
-            self._lines[stem] = line
-            self._stream(sounder).add(line)
-            del self._files_of_new[stem]
-            self._sizes_of_new.pop(stem, None)
+            self._lines[sounder, stem] = line
+            self._new_lines.append((sounder, line))
+        return line
 
     def _is_none(self, stem: str, now_s: float) -> bool:
         """Return True when the files of a new line hold something else, or too little for too long.

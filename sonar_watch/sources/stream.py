@@ -182,7 +182,7 @@ class LineStream:
         self._broken += reader.broken
 
     def _key(self, line: Line) -> str:
-        return f"{self.name}/{line.stem}"
+        return f"{self.name}/{self._sounder}/{line.stem}"
 
     def _first_open(self) -> Line | None:
         return next((line for line in self._lines if not line.complete), None)

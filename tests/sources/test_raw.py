@@ -126,7 +126,7 @@ def test_a_line_is_given_whole_with_its_navigation_ahead(tmp_path: Path) -> None
     items = replay(tmp_path)
     assert counters(items) == list(range(20))
     assert items[-1] == LineEnd(source="raw", sounder="em2040", checkpoint={
-        "key": f"raw/{FIRST_NAME}", "value": {"complete": True, "sizes": {
+        "key": f"raw/em2040/{FIRST_NAME}", "value": {"complete": True, "sizes": {
             f"{FIRST_NAME}.{suffix}": (tmp_path / f"{FIRST_NAME}.{suffix}").stat().st_size
             for suffix in ("kmall", "kmwcd")}}})
     latest_s = 0.0
@@ -159,7 +159,7 @@ def test_lines_follow_one_another(tmp_path: Path) -> None:
     write_line(tmp_path, START)
     items = replay(tmp_path)
     assert counters(items) == list(range(40))
-    assert line_ends(items) == [f"raw/{FIRST_NAME}", f"raw/{SECOND_NAME}"]
+    assert line_ends(items) == [f"raw/em2040/{FIRST_NAME}", f"raw/em2040/{SECOND_NAME}"]
 
 
 def test_two_sounders_are_merged_by_data_time(tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_a_live_line_ends_with_the_next_one(tmp_path: Path, watch: Opener, clock
     assert line_ends(poll_times(source)) == []
     clock.pass_by(5)
     more = poll_times(source, 10)
-    assert line_ends(more) == [f"raw/{FIRST_NAME}"]
+    assert line_ends(more) == [f"raw/em2040/{FIRST_NAME}"]
     assert counters(more) == list(range(15, 35))
 
 
@@ -237,7 +237,7 @@ def test_a_live_line_ends_by_silence_and_may_go_on(
     poll_times(source)
     clock.pass_by(61)
     items = poll_times(source)
-    assert line_ends(items) == [f"raw/{FIRST_NAME}"]
+    assert line_ends(items) == [f"raw/em2040/{FIRST_NAME}"]
     assert not source.exhausted
     append(tmp_path / f"{FIRST_NAME}.kmwcd", water_column_bytes(
         START + timedelta(seconds=5), 3, first=10))
@@ -273,7 +273,7 @@ def test_a_line_change_waits_longer_for_a_missing_twin(
     clock.pass_by(6)
     assert line_ends(poll_times(source)) == []
     clock.pass_by(60)
-    assert f"raw/{FIRST_NAME}" in line_ends(poll_times(source))
+    assert f"raw/em2040/{FIRST_NAME}" in line_ends(poll_times(source))
 
 
 def test_a_fragment_becomes_a_file(tmp_path: Path, watch: Opener, clock: Clock) -> None:
@@ -480,7 +480,7 @@ def test_a_file_that_vanishes_ends_its_line(tmp_path: Path, watch: Opener, clock
     assert len(refusals(items)) == 2
     assert "vanished" in refusals(items)[0]
     clock.pass_by(6)
-    assert line_ends(poll_times(source)) == [f"raw/{FIRST_NAME}"]
+    assert line_ends(poll_times(source)) == [f"raw/em2040/{FIRST_NAME}"]
 
 
 def test_a_file_that_shrinks_is_read_again(tmp_path: Path, watch: Opener, clock: Clock) -> None:
@@ -561,3 +561,65 @@ def test_a_real_line_growing_gives_what_it_gives_whole(
         swath.frame_id for swath in swaths(recorded)]
     assert settled_with(live) == settled_with(recorded)
     assert line_ends(live) == line_ends(recorded)
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_two_sounders_may_give_their_files_the_same_names(
+    tmp_path: Path, watch: Opener, clock: Clock, live: bool
+) -> None:
+    for sounder in ("em304", "em710"):
+        (tmp_path / sounder).mkdir()
+        write_line(tmp_path / sounder, START, sounder=sounder)
+    if live:
+        source, items = watch(), []
+        for _ in range(20):
+            clock.pass_by(10)
+            items += poll_times(source)
+    else:
+        items = replay(tmp_path)
+    assert refusals(items) == []
+    for sounder in ("em304", "em710"):
+        given = [swath.source.ping_counter for swath in swaths(items) if swath.sounder == sounder]
+        assert given == list(range(20))
+    assert sorted(line_ends(items)) == [f"raw/{name}/{FIRST_NAME}" for name in ("em304", "em710")]
+
+
+def test_a_second_copy_of_a_file_is_set_aside_once(
+    tmp_path: Path, watch: Opener, clock: Clock
+) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        write_line(tmp_path / folder, START)
+    source = watch()
+    items = poll_times(source)
+    for _ in range(10):
+        clock.pass_by(10)
+        items += source.poll()
+    assert counters(items) == list(range(20))
+    assert sorted(item.source.file for item in items if isinstance(item, Quarantined)) == [
+        f"{FIRST_NAME}.kmall", f"{FIRST_NAME}.kmwcd"]
+    assert all("second" in reason for reason in refusals(items))
+    assert source.counts() == {"backlog": 0, "broken": 2}
+    assert len(refusals(replay(tmp_path))) == 2
+
+
+def test_an_unwritten_twin_waits_for_its_own_sounder(
+    tmp_path: Path, watch: Opener, clock: Clock
+) -> None:
+    for sounder in ("em304", "em710"):
+        (tmp_path / sounder).mkdir()
+        write_line(tmp_path / sounder, START, sounder=sounder)
+    late = [tmp_path / sounder / f"{FIRST_NAME}.kmwcd" for sounder in ("em304", "em710")]
+    data = [path.read_bytes() for path in late]
+    late[0].unlink()
+    late[1].write_bytes(b"")
+    source = watch()
+    items = poll_times(source)
+    for path, content in zip(late, data, strict=True):
+        path.write_bytes(content)
+    for _ in range(20):
+        clock.pass_by(10)
+        items += poll_times(source)
+    assert refusals(items) == []
+    assert sorted(swath.sounder for swath in swaths(items)).count("em304") == 20
+    assert len(swaths(items)) == 40
