@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from sonar_watch.alerts.reading import JournalReader
 from sonar_watch.exporters.geojson import write_geojson
 from sonar_watch.formats.sidecar import write_sidecar
 from sonar_watch.geolocation.navigation import NavigationTrack
-from sonar_watch.images import write_atomic, write_png
+from sonar_watch.images import write_png
 from sonar_watch.pipeline.hold import NavigationHold, Settled, SwathItem
 from sonar_watch.records import (
+    LineEnd,
     NavigationFix,
     Quarantined,
     SourceItem,
@@ -22,6 +24,7 @@ from sonar_watch.records import (
     WaterColumnPing,
 )
 from sonar_watch.settings import Settings
+from sonar_watch.sources.merge import Merger
 from sonar_watch.sources.replay import open_inputs
 from sonar_watch.watercolumn.raster import Rasteriser
 from sonar_watch.watercolumn.render import annotate
@@ -44,26 +47,29 @@ def export_journal(journal: Path, out: Path) -> dict[str, Any]:
 
     Writes `detections.jsonl` (one object a frame, in the order of processing), `alerts.jsonl`
     (exactly what is published, a line each) and `alerts.geojson` (the last state of each event).
+    The journal may be larger than the memory: of its alerts only the last of each event is held.
 
     Raises
     ------
     JournalError
-        The journal cannot be read.
+        The journal cannot be read; of the file being written, the old one stays.
+    OSError
+        The folder cannot be written.
     """
     out.mkdir(parents=True, exist_ok=True)
+    quarantined: dict[str, list[str]] = {}
+    last: dict[str, bytes] = {}
     with JournalReader(journal) as reader:
-        frames = [json.dumps(body, separators=(",", ":")) for body in reader.frame_bodies()]
-        alerts = list(_alert_bodies(reader))
-        quarantined: dict[str, list[str]] = {}
+        bodies = (json.dumps(body, separators=(",", ":")) for body in reader.frame_bodies())
+        frames = _write_lines(out / "detections.jsonl", (body.encode() for body in bodies))
+        alerts = _write_lines(out / "alerts.jsonl", _noting_last(_alert_bodies(reader), last))
         for file, reason in reader.quarantined():
             quarantined.setdefault(file, []).append(reason)
-    _write_lines(out / "detections.jsonl", frames)
-    _write_lines(out / "alerts.jsonl", (body.decode() for body in alerts))
-    events = _last_states(alerts)
+    events = [json.loads(body) for body in last.values()]
     write_geojson(out / "alerts.geojson", events)
     return {
-        "frames": len(frames),
-        "alerts": len(alerts),
+        "frames": frames,
+        "alerts": alerts,
         "events": len(events),
         "sites": len({event["properties"]["site_id"] for event in events} - {""}),
         "quarantined": quarantined,
@@ -85,17 +91,26 @@ def _alert_bodies(reader: JournalReader) -> Iterator[bytes]:
         after = page[-1][0]
 
 
-def _last_states(alerts: Iterable[bytes]) -> list[dict[str, Any]]:
-    """Return the last alert of each event, in the order of their first."""
-    last: dict[str, dict[str, Any]] = {}
+def _noting_last(alerts: Iterable[bytes], last: dict[str, bytes]) -> Iterator[bytes]:
+    """Pass alerts on; keep the last of each event in `last`, in the order of their first."""
     for body in alerts:
-        feature = json.loads(body)
-        last[feature["properties"]["event_id"]] = feature
-    return list(last.values())
+        last[json.loads(body)["properties"]["event_id"]] = body
+        yield body
 
 
-def _write_lines(path: Path, lines: Iterable[str]) -> None:
-    write_atomic(path, "".join(f"{line}\n" for line in lines).encode())
+def _write_lines(path: Path, lines: Iterable[bytes]) -> int:
+    """Write lines one by one and return their number; a reader sees all of them or none."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    count = 0
+    try:
+        with temporary.open("wb") as file:
+            for line in lines:
+                file.write(line + b"\n")
+                count += 1
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return count
 
 
 def render_lines(
@@ -131,14 +146,21 @@ def _pings(
     """Yield each ping of raw files with the ship's position where it is known."""
     track = NavigationTrack(settings.navigation)
     hold = NavigationHold(track, settings.pipeline.hold_swaths, settings.pipeline.hold_s)
-    for source in open_inputs(inputs):
-        try:
-            while not source.exhausted:
-                for left in hold.take(_usable(source.poll())):
-                    if isinstance(left, Settled) and isinstance(left.swath, WaterColumnPing):
-                        yield left.swath, left.fix
-        finally:
-            source.close()
+    # Side by side, as a replay does: the ship's positions may be in a log of their own.
+    source = Merger(open_inputs(inputs), live=False)
+    try:
+        while not source.exhausted:
+            yield from _settled_pings(hold.take(_usable(source.poll())))
+    finally:
+        source.close()
+
+
+def _settled_pings(
+    items: Iterable[Settled | LineEnd],
+) -> Iterator[tuple[WaterColumnPing, NavigationFix | None]]:
+    for left in items:
+        if isinstance(left, Settled) and isinstance(left.swath, WaterColumnPing):
+            yield left.swath, left.fix
 
 
 def _usable(items: Iterable[SourceItem]) -> Iterator[SwathItem]:
