@@ -37,6 +37,7 @@ class Source(Protocol):
         - "backlog": what is known and not given yet (pictures, lines, log files, datagrams);
         - "dropped": what came too fast and was lost;
         - "broken": what could not be used, told as `Quarantined` or not;
+        - "failing": sources that raised an error when last asked (now, not since the start);
         - "clock_offset": sentences whose date is seconds off their stamp.
 
         They count from the start of the program.
