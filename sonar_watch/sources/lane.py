@@ -33,6 +33,7 @@ class Lane:
         self.queue: deque[SourceItem] = deque()
         self._arrived_s: deque[float] = deque()
         self._last_swath_at_s = float("-inf")
+        self._holds_more = False
         self._retry_s = float("-inf")
         self._told: set[str] = set()
         self.failing = False
@@ -73,6 +74,7 @@ class Lane:
             else:
                 self.queue.append(item)
                 self._arrived_s.append(now_s)
+        self._holds_more = not self.queue and self.source.counts().get("backlog", 0) > 0
         return ahead
 
     def blocks(self, now_s: float, patience_s: float) -> bool:
@@ -80,7 +82,7 @@ class Lane:
         if self.queue or self.source.exhausted:
             return False
         if self.live:
-            return now_s - self._last_swath_at_s < patience_s
+            return self._holds_more or now_s - self._last_swath_at_s < patience_s
         return True
 
     def counts(self) -> dict[str, int]:

@@ -50,9 +50,10 @@ class Merger:
 
     - A finite source that has nothing yet makes the others wait until it has, or is exhausted:
       the order of a replay depends on the data alone, however much each poll brings.
-    - A live source makes the others wait only when it gave a swath within the last
+    - A live source makes the others wait while it has read something that it holds back (the
+      last swaths of a line wait for navigation), and when it gave a swath within the last
       `patience_s` seconds: then its next is likely on the way.
-    - Nothing live waits longer than `patience_s` for its turn: clocks that are minutes apart, or
+    - Nothing live waits longer than `overdue_s` for its turn: clocks that are minutes apart, or
       one bad time, delay a source by that much and no more. While a backlog is worked off
       (data time runs more than `CATCHING_UP` times faster than the clock) order goes first:
       the turn of what waits is then coming closer.
@@ -70,7 +71,7 @@ class Merger:
     name : str
     live : bool
         Whether the sources are live ones.
-    patience_s, lead_s : float
+    patience_s, overdue_s, lead_s : float
     clock : callable
         Seconds that only grow.
     """
@@ -82,12 +83,14 @@ class Merger:
         name: str = "merged",
         live: bool = True,
         patience_s: float = 5.0,
+        overdue_s: float = 90.0,
         lead_s: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
         self._live = live
         self._patience_s = patience_s
+        self._overdue_s = overdue_s
         self._lead_s = lead_s
         self._clock = clock
         self._pace = _Pace(patience_s)
@@ -149,7 +152,7 @@ class Merger:
 
     def _is_overdue(self, lane: Lane, now_s: float) -> bool:
         waited_s = now_s - lane.head_arrived_s
-        return self._live and not self._pace.catching_up and waited_s > self._patience_s
+        return self._live and not self._pace.catching_up and waited_s > self._overdue_s
 
     def _due_s(self, lane: Lane) -> float:
         due_s = lane.head_s or 0.0

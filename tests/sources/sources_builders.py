@@ -74,6 +74,7 @@ class GivenSource:
         self.name = name
         self.items = list(items)
         self.closed = False
+        self.holds = 0  # read and held back, as the last swaths of a line are
         self._sizes = list(sizes)
         self._live = live
         self._turn = 0
@@ -89,7 +90,7 @@ class GivenSource:
         return given
 
     def counts(self) -> dict[str, int]:
-        return {"backlog": len(self.items), "broken": 1}
+        return {"backlog": self.holds, "broken": 1}
 
     def close(self) -> None:
         self.closed = True

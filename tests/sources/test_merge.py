@@ -149,7 +149,9 @@ def test_live_without_patience_takes_what_is_there() -> None:
 
 
 def test_the_counts_are_those_of_the_sources_together() -> None:
-    merger = Merger([GivenSource("a", pings(5, 6)), GivenSource("b", pings(1), [0])], live=False)
+    waiting = GivenSource("b", pings(1), [0])
+    waiting.holds = 1
+    merger = Merger([GivenSource("a", pings(5, 6)), waiting], live=False)
     merger.poll()
     assert merger.counts() == {"backlog": 3, "broken": 2}
 
@@ -178,3 +180,19 @@ def test_pictures_and_lines_are_replayed_side_by_side(tmp_path: Path, order: int
     merger.close()
     assert len(seconds) == 60
     assert seconds == sorted(seconds)
+
+
+def test_what_a_live_source_holds_back_is_waited_for() -> None:
+    """The last swaths of a line wait for navigation longer than anyone's patience."""
+    clock = Clock()
+    line = GivenSource("raw", [*pings(1), LineEnd(source="raw")], [0], live=True)
+    line.holds = 1
+    merger = Merger([line, GivenSource("images", pings(700), live=True)], clock=clock)
+    for _ in range(8):
+        assert merger.poll() == []
+        clock.now_s += 5.0
+    line.holds, line._sizes = 0, [2]
+    assert seconds_of(merger.poll()) == [1]
+    assert seconds_of(merger.poll() + merger.poll()) == []
+    clock.now_s += 6.0
+    assert seconds_of(merger.poll()) == [700]
