@@ -32,6 +32,7 @@ from sonar_watch.sources.merge import Merger
 from sonar_watch.sources.raw import RawFolderSource, RawOptions
 
 PATIENCE_S = 5.0
+WAITS = {"patience_s": PATIENCE_S, "overdue_s": PATIENCE_S}
 
 
 class FailingSource(GivenSource):
@@ -91,14 +92,14 @@ def run(merger: Merger, clock: Clock, seconds: int, began_s: float = 1000.0) -> 
 def test_clocks_apart_starve_nobody(skew_s: float) -> None:
     clock = Clock()
     sources = [PacedSource("a", clock, skew_s), PacedSource("b", clock)]
-    given = run(Merger(sources, patience_s=PATIENCE_S, overdue_s=PATIENCE_S, clock=clock), clock, 900)
+    given = run(Merger(sources, clock=clock, **WAITS), clock, 900)
     assert min(given["a"], given["b"]) >= 900 - PATIENCE_S - 1
 
 
 def test_one_bad_time_starves_nobody() -> None:
     clock = Clock()
     sources = [PacedSource("a", clock, bad=10), PacedSource("b", clock)]
-    given = run(Merger(sources, patience_s=PATIENCE_S, overdue_s=PATIENCE_S, clock=clock), clock, 900)
+    given = run(Merger(sources, clock=clock, **WAITS), clock, 900)
     assert min(given["a"], given["b"]) >= 900 - PATIENCE_S - 1
 
 
@@ -108,7 +109,7 @@ def test_a_backlog_is_worked_off_in_order_however_long_it_takes() -> None:
                     for second in range(2000)]
              for name, offset_s in (("a", 0), ("b", 1000))}
     sources = [GivenSource(name, items, [8], live=True) for name, items in pings.items()]
-    merger = Merger(sources, patience_s=PATIENCE_S, overdue_s=PATIENCE_S, clock=clock)
+    merger = Merger(sources, clock=clock, **WAITS)
     times: list[float] = []
     for _ in range(900):
         times += [swath.time_utc.timestamp() for swath in swaths(merger.poll())]
