@@ -9,7 +9,7 @@ ORACLE := themachinethatgoesping==0.35.1
 .PHONY: help system install demo test test-all lint check schema config clean
 
 help: ## say what there is
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 system: ## check for the system packages (installs them when run as root)
 	@bash tools/check_system.sh $(PYTHON)
