@@ -28,6 +28,9 @@ _GAUGES = {
     "last_frame_age_s": "Seconds since the last frame was done.",
 }
 
+STALE_S = 120.0
+"""A frame older than this, with others waiting, is a complaint."""
+
 
 class Monitor:
     """What a watch has done and how far behind it is; any thread may ask or tell.
@@ -165,3 +168,27 @@ def _number(value: float) -> str:
 
 def _escaped(text: str) -> str:
     return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
+
+
+def complaints(watch: Mapping[str, Any]) -> list[str]:
+    """Return what a technician should look at, in words; [] when the watch is healthy.
+
+    Parameters
+    ----------
+    watch : mapping
+        What the daemon tells of itself in each status message. What was set aside is no
+        complaint: it is counted beside it, and stays counted when mended.
+    """
+    found = []
+    if watch.get("trouble"):
+        found.append(f"nothing is published: {watch['trouble']}")
+    failing = watch.get("sources", {}).get("failing", 0)
+    if failing:
+        found.append(f"{failing} of the sources cannot be read; the log says which and why")
+    age_s = watch.get("last_frame_age_s")
+    backlog = watch.get("backlog", 0)
+    if age_s is not None and age_s > STALE_S and backlog > 0:
+        found.append(f"no frame done for {age_s:.0f} s though {backlog:.0f} wait")
+    if watch.get("alerts_unwritable"):
+        found.append(f"{watch['alerts_unwritable']} alerts could not be written; see the log")
+    return found

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from sonar_watch.monitoring import Monitor, reason_kind
+from sonar_watch.monitoring import Monitor, complaints, reason_kind
 
 
 class Clock:
@@ -102,3 +102,22 @@ def test_kinds_of_reasons_are_bounded():
     counted = monitor.snapshot()["quarantined"]
     assert len(counted) <= 65
     assert sum(counted.values()) == 200
+
+
+@pytest.mark.parametrize(
+    ("watch", "word"),
+    [
+        ({"trouble": "disk full"}, "disk full"),
+        ({"sources": {"failing": 1}}, "cannot be read"),
+        ({"last_frame_age_s": 600.0, "backlog": 3}, "600 s"),
+        ({"alerts_unwritable": 2}, "2 alerts"),
+    ],
+)
+def test_what_is_wrong_is_said_in_words(watch, word):
+    (complaint,) = complaints(watch)
+    assert word in complaint
+
+
+def test_silence_of_the_sounder_is_no_complaint():
+    assert complaints({"last_frame_age_s": 9e4, "backlog": 0, "quarantined": {"cut": 3}}) == []
+    assert complaints(Monitor().snapshot()) == []

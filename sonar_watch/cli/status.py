@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from sonar_watch.cli.common import positive
+from sonar_watch.cli.common import EXIT_FAILED, positive
 from sonar_watch.cli.keys import add_client_keys, read_client_keys
 from sonar_watch.cli.output import print_json
 
@@ -24,20 +24,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Ask the watch how it is; exit 1 when it does not answer."""
+    """Ask the watch how it is; exit 1 when it does not answer or something is wrong."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
     from sonar_watch.alerts.subscriber import read_status
+    from sonar_watch.monitoring import complaints
 
     status = read_status(options.endpoint, options.timeout, read_client_keys(options))
-    if options.json:
-        print_json(status)
-        return 0
-    table = Table(title="sonar-watch", show_header=False)
     watch = status.pop("watch", {})
+    wrong = complaints(watch)
+    if options.json:
+        print_json({**status, "watch": watch, "wrong": wrong})
+        return EXIT_FAILED if wrong else 0
+    table = Table(title="sonar-watch", show_header=False)
     for key, value in sorted({**status, **watch}.items()):
         table.add_row(key, escape(str(value)))
-    Console().print(table)
-    return 0
+    console = Console()
+    for complaint in wrong:
+        console.print(f"[bold red]WRONG[/] {escape(complaint)}")
+    if not wrong:
+        console.print("[bold green]HEALTHY[/]")
+    console.print(table)
+    return EXIT_FAILED if wrong else 0
