@@ -98,7 +98,6 @@ class Watch:
         Open the ZeroMQ sockets.
     speed : float
         Of a replay: data seconds per second; infinite is as fast as possible.
-
     inputs : sequence of Path
         Of a replay: a folder that holds the replay of other inputs, or with other settings, is
         refused; the same one is gone on with.

@@ -15,7 +15,7 @@ import numpy as np
 from sonar_watch.exporters.atomic import write_whole
 from sonar_watch.exporters.labels import place_labels
 from sonar_watch.exporters.mapframe import MapPlane, Point, draw_frame
-from sonar_watch.records import FloatArray, GeolocatedFrame, PlumeEvent
+from sonar_watch.records import FloatArray, PlumeEvent
 
 _ARROWS = 5
 _CHI2_95 = 5.991  # of two degrees of freedom
@@ -39,19 +39,6 @@ class TrackPoint:
     longitude: float
     heading_deg: float
     coverage_across_m: tuple[float, float] = (0.0, 0.0)
-
-    @classmethod
-    def from_frame(cls, frame: GeolocatedFrame) -> TrackPoint | None:
-        """Return the point of a frame, None where it has no navigation."""
-        fix = frame.navigation
-        if fix is None:
-            return None
-        return cls(
-            latitude=fix.latitude,
-            longitude=fix.longitude,
-            heading_deg=fix.heading_deg,
-            coverage_across_m=frame.coverage_across_m,
-        )
 
 
 def draw_track_map(

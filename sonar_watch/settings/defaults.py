@@ -68,10 +68,6 @@ def _as_yaml(item: dataclasses.Field[Any]) -> str:
     return text.removesuffix("\n").removesuffix("\n...")
 
 
-def _is_options(value: Any) -> bool:
-    return dataclasses.is_dataclass(value) and not isinstance(value, type)
-
-
 def _summary(options: Any) -> str:
     return (options.__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sonar_watch.records import FloatArray, identify
+from sonar_watch.records import FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,11 +144,6 @@ class Scene:
     schools: tuple[School, ...] = ()
     layers: tuple[Layer, ...] = ()
     noise: Noise = field(default_factory=Noise)
-
-    @property
-    def scene_id(self) -> str:
-        """An id of what the scene is made of."""
-        return identify(repr(self))
 
 
 def random_seabed(rng: np.random.Generator, depth_m: float) -> Seabed:
