@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from sonar_watch.alerts.reading import JournalReader
+from sonar_watch.atomic import whole_file
 from sonar_watch.exporters.geojson import write_geojson
 from sonar_watch.formats.sidecar import write_sidecar
 from sonar_watch.geolocation.navigation import NavigationTrack
@@ -100,16 +100,11 @@ def _noting_last(alerts: Iterable[bytes], last: dict[str, bytes]) -> Iterator[by
 
 def _write_lines(path: Path, lines: Iterable[bytes]) -> int:
     """Write lines one by one and return their number; a reader sees all of them or none."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     count = 0
-    try:
-        with temporary.open("wb") as file:
-            for line in lines:
-                file.write(line + b"\n")
-                count += 1
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        for line in lines:
+            file.write(line + b"\n")
+            count += 1
     return count
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from sonar_watch.atomic import whole_file
 from sonar_watch.errors import ImageError
 from sonar_watch.records import ByteImage
 
@@ -149,13 +150,8 @@ def write_atomic(path: Path, data: bytes) -> None:
     OSError
         The folder is missing, full or not writable; nothing is left behind then.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
+    with whole_file(path) as file:
+        file.write(data)
 
 
 def _opencv() -> ModuleType:
