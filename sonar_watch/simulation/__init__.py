@@ -2,6 +2,9 @@
 
 scene.py     what is there: seabed, plumes, schools, layers
 sounders.py  who listens: beams, sectors, sample rate
+noise.py     the sounder's and the ship's own disturbances
+swath.py     one swath being built: power, ambient level, true boxes
+bodies.py    functions that draw plumes, fish and layers into a swath
 echo.py      what a sounder hears of a scene: one WaterColumnPing and its true boxes
 cruise.py    a ship sails lines over a scene: states, pings, the truth
 writing.py   raw twins, pictures with sidecars, truth.json
