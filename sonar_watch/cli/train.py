@@ -16,7 +16,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", default=None, help="export as weights of this name into --models")
     parser.add_argument("--models", type=Path, default=Path("models"), metavar="DIR")
     parser.add_argument(
-        "--model", default="yolov8n.yaml", help="architecture (default %(default)s)"
+        "--model", default=None, help="architecture (that of --from, else yolov8n.yaml)"
+    )
+    parser.add_argument(
+        "--from", dest="start", type=Path, default=None, metavar="WEIGHTS",
+        help="start from these weights (.pt) instead of random ones",
+    )
+    parser.add_argument(
+        "--spread-grey", action="store_true",
+        help="they know grey pictures: look at the contrast layer alone at first",
     )
     parser.add_argument("--size", type=int, default=640, metavar="PX")
     parser.add_argument("--epochs", type=int, default=30)
@@ -25,6 +33,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--zoom", type=float, default=0.2, help="range of random zoom (+-)")
     parser.add_argument("--shift", type=float, default=0.1, help="range of random shift (+-)")
+    parser.add_argument(
+        "--brightness", type=float, default=0.2, help="range of random gain and offset (+-)"
+    )
+    parser.add_argument("--mosaic", type=float, default=0.0, help="share of pictures made of four")
+    parser.add_argument(
+        "--grey-share", type=float, default=0.0, help="share shown as plain grey pictures"
+    )
+    parser.add_argument(
+        "--cold-share", type=float, default=0.0, help="share shown as if nothing came before"
+    )
+    parser.add_argument("--rate", type=float, default=0.002, help="learning rate at the start")
+    parser.add_argument("--workers", type=int, default=4, help="processes that load pictures")
+    parser.add_argument("--cache", default="none", choices=("none", "ram", "disk"))
+    parser.add_argument("--precision", default="fp32", choices=("fp32", "bf16"))
+    parser.add_argument("--fraction", type=float, default=1.0, help="share of the pictures used")
     parser.add_argument("--threads", type=int, default=None, help="of torch on the CPU")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda:0")
@@ -43,6 +66,8 @@ def run(options: argparse.Namespace) -> int:
         data=existing(options.data),
         out=options.out,
         model=options.model,
+        start_from=options.start,
+        spread_grey=options.spread_grey,
         image_size=options.size,
         epochs=options.epochs,
         batch=options.batch,
@@ -50,6 +75,15 @@ def run(options: argparse.Namespace) -> int:
         resume=options.resume,
         scale=options.zoom,
         translate=options.shift,
+        brightness=options.brightness,
+        mosaic=options.mosaic,
+        grey_share=options.grey_share,
+        cold_share=options.cold_share,
+        learning_rate=options.rate,
+        workers=options.workers,
+        cache=options.cache,
+        precision=options.precision,
+        fraction=options.fraction,
         threads=options.threads,
         time_limit_h=options.hours,
         device=options.device,

@@ -7,8 +7,9 @@ of the image. An image without objects has an empty file.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
@@ -96,25 +97,51 @@ class Dataset:
     class_names : tuple of str
     images : mapping of str to tuple of Path
         Image files of each split ("train", "val", "test"), sorted by name.
+    frozen : bool
+        Kept for tests: training refuses it.
+    surveys : mapping of str to tuple of str
+        Names of the surveys in each split; empty when the set does not say.
+    folders : mapping of str to Path
+        Where the images of each split are.
     """
 
     class_names: tuple[str, ...]
     images: Mapping[str, tuple[Path, ...]]
+    frozen: bool = False
+    surveys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    folders: Mapping[str, Path] = field(default_factory=dict)
 
 
 def write_dataset(
-    root: Path, class_names: Sequence[str], train: str = "images/train", val: str = "images/val"
+    root: Path,
+    class_names: Sequence[str],
+    train: str = "images/train",
+    val: str = "images/val",
+    *,
+    surveys: Mapping[str, Sequence[str]] | None = None,
+    frozen: bool = False,
 ) -> Path:
     """Write `root/dataset.yaml` and return its path.
 
     The labels of `images/train/x.png` are in `labels/train/x.txt`, as ultralytics expects.
+
+    Parameters
+    ----------
+    surveys : mapping of split to names, optional
+        Which surveys (a scene, a real file) the images of each split are of.
+    frozen : bool
+        The set is for tests alone; training will refuse it.
     """
-    document = {
+    document: dict[str, Any] = {
         "path": str(root.resolve()),
         "train": train,
         "val": val,
         "names": dict(enumerate(class_names)),
     }
+    if frozen:
+        document["frozen"] = True
+    if surveys is not None:
+        document["surveys"] = {split: sorted(set(names)) for split, names in surveys.items()}
     path = root / "dataset.yaml"
     path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
     return path
@@ -135,6 +162,10 @@ def read_dataset(path: Path) -> Dataset:
         folders = {
             split: root / document[split] for split in SPLITS if document.get(split) is not None
         }
+        surveys = {
+            str(split): tuple(str(name) for name in names_of or ())
+            for split, names_of in (document.get("surveys") or {}).items()
+        }
     except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise FormatError(f"expected a dataset: {error!r}", file=str(path)) from error
     if isinstance(names, dict):
@@ -142,6 +173,9 @@ def read_dataset(path: Path) -> Dataset:
     return Dataset(
         class_names=tuple(str(name) for name in names),
         images={split: _image_files(folder, path) for split, folder in folders.items()},
+        frozen=document.get("frozen") is True,
+        surveys=surveys,
+        folders=folders,
     )
 
 

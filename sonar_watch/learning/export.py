@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import pickle
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from sonar_watch.detection.weights import (
     write_manifest,
 )
 from sonar_watch.errors import InferenceError, WeightsError
+from sonar_watch.learning.warm_start import architecture_of, read_checkpoint
 
 logger = logging.getLogger(__name__)
 
@@ -118,26 +118,16 @@ def export_weights(
 
 def _clean_checkpoint(checkpoint: Path) -> dict[str, Any]:
     """Return a checkpoint with the weights alone: no optimiser, folders, host or git state."""
-    import torch
-
-    try:
-        content = torch.load(checkpoint, map_location="cpu", weights_only=False)
-        model = content.get("ema") or content["model"]
-        arguments = dict(content.get("train_args") or {})
-        model.yaml  # noqa: B018  # only networks of ultralytics have one
-    except (OSError, LookupError, AttributeError, RuntimeError, EOFError, TypeError,
-            pickle.UnpicklingError) as error:
-        raise WeightsError(f"{checkpoint}: expected a detector's checkpoint: {error}") from error
+    content = read_checkpoint(checkpoint)
+    model = content.get("ema") or content["model"]
+    arguments = dict(content.get("train_args") or {})
     model = model.float().eval()
     kept = {key: arguments[key] for key in _KEPT_ARGUMENTS if key in arguments}
-    architecture = Path(str(model.yaml.get("yaml_file", ""))).stem
-    scale = str(model.yaml.get("scale", ""))
+    architecture = architecture_of(model)
     model.args, model.criterion, model.pt_path = dict(kept), None, ""
-    model.yaml["yaml_file"] = f"{architecture}.yaml"
+    model.yaml["yaml_file"] = Path(str(model.yaml.get("yaml_file", ""))).name
     for parameter in model.parameters():
         parameter.requires_grad = False
-    if scale and not architecture.endswith(scale):
-        architecture += scale
     return {"model": model, "train_args": kept, "architecture": architecture}
 
 

@@ -1,4 +1,4 @@
-"""Training a detector from scratch through ultralytics: offline, quiet, resumable."""
+"""Training a detector through ultralytics: offline, quiet, resumable, and never on a test set."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from typing import Any, Literal
 
 from sonar_watch.detection.offline import import_ultralytics
 from sonar_watch.errors import ConfigurationError
+from sonar_watch.learning.augmentation import LayerJitter, adapt
+from sonar_watch.learning.frozen import refuse_frozen
 from sonar_watch.learning.progress import ProgressListener, listeners
+from sonar_watch.learning.warm_start import START_NAME, prepare_start
 
 logger = logging.getLogger(__name__)
 
@@ -28,8 +31,13 @@ class TrainingOptions:
         The dataset's YAML file (see `learning.annotations.write_dataset`).
     out : Path
         Folder for checkpoints; made when missing. Keep it outside the source tree.
-    model : str
-        Architecture, such as "yolov8n.yaml" (random start), or a `.pt` file to go on from.
+    model : str or None
+        Architecture, such as "yolov8n.yaml"; None takes that of `start_from`, or yolov8n.
+    start_from : Path or None
+        Weights (`.pt`) to start from, of that architecture; None starts from random ones.
+    spread_grey : bool
+        `start_from` knows grey pictures: its first layer looks at the middle channel alone at
+        first, so that it starts unchanged on layers (see `warm_start.prepare_start`).
     image_size : int
         Side of the square input in pixels, a multiple of 32.
     epochs : int
@@ -67,7 +75,12 @@ class TrainingOptions:
     flip : float
         Probability of swapping port and starboard.
     brightness : float
-        Range of random brightness (+-), as a fraction.
+        Range of a random gain and offset (+-) of each layer, as a fraction.
+    grey_share : float
+        Probability of showing a picture's middle layer in all three, 0 to 1.
+    cold_share : float
+        Probability of showing the middle layer in the last one too, 0 to 1: what a fan without
+        predecessors looks like.
     validate : bool
         Score the validation images after each epoch and keep the best; else the last is kept.
     checkpoint_every : int
@@ -81,7 +94,9 @@ class TrainingOptions:
 
     data: Path
     out: Path
-    model: str = "yolov8n.yaml"
+    model: str | None = None
+    start_from: Path | None = None
+    spread_grey: bool = False
     image_size: int = 640
     epochs: int = 30
     batch: int = 8
@@ -104,6 +119,8 @@ class TrainingOptions:
     translate: float = 0.1
     flip: float = 0.5
     brightness: float = 0.2
+    grey_share: float = 0.0
+    cold_share: float = 0.0
     validate: bool = False
     checkpoint_every: int = 0
 
@@ -116,6 +133,9 @@ class TrainingOptions:
             raise ConfigurationError(
                 f"image_size: expected a multiple of 32, received {self.image_size}"
             )
+        for name in ("grey_share", "cold_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigurationError(f"{name}: expected 0..1, received {getattr(self, name)}")
         if not 0 < self.fraction <= 1:
             raise ConfigurationError(
                 f"fraction: expected above 0 up to 1, received {self.fraction}"
@@ -143,15 +163,21 @@ def train(options: TrainingOptions, on_progress: ProgressListener | None = None)
     Raises
     ------
     ConfigurationError
-        The dataset's file is missing, or there is nothing left to resume.
+        The dataset's file is missing or kept for tests, there is nothing left to resume, or the
+        weights to start from are of another architecture.
+    WeightsError
+        `start_from` is missing or is no detector's checkpoint.
     """
     if not options.data.is_file():
         raise ConfigurationError(f"data: expected a dataset's YAML file, received {options.data}")
+    refuse_frozen(options.data)
     import_ultralytics()
     import torch
 
     out = options.out.resolve()
     start = _resume_point(out) if options.resume else None
+    if start is None and options.start_from is not None:
+        prepare_start(options.start_from, options.model, options.spread_grey, out)
     trainer = _trainer_class(options)(overrides=_overrides(options, out, start))
     for event, listener in (*listeners(on_progress), ("on_model_save", _keep_resume_point)):
         trainer.add_callback(event, listener)
@@ -161,7 +187,8 @@ def train(options: TrainingOptions, on_progress: ProgressListener | None = None)
         trainer.train()
     except AssertionError as error:  # how ultralytics says that the run was complete
         raise ConfigurationError(f"{out}: nothing to resume: {error}") from error
-    (out / "weights" / RESUME_NAME).unlink(missing_ok=True)
+    for name in (RESUME_NAME, START_NAME):
+        (out / "weights" / name).unlink(missing_ok=True)
     return Path(trainer.best if options.validate else trainer.last)
 
 
@@ -183,10 +210,17 @@ def _trainer_class(options: TrainingOptions) -> Any:
     """Return the trainer; without validation it spends no time on scoring at the end either."""
     from ultralytics.models.yolo.detect import DetectionTrainer
 
-    if options.validate:
-        return DetectionTrainer
+    jitter = LayerJitter(range_fraction=options.brightness, grey_share=options.grey_share,
+                         cold_share=options.cold_share)
 
-    class UnvalidatedTrainer(DetectionTrainer):  # type: ignore[misc]
+    class FanTrainer(DetectionTrainer):  # type: ignore[misc]
+        def build_dataset(
+            self, img_path: str, mode: str = "train", batch: int | None = None
+        ) -> Any:
+            dataset = super().build_dataset(img_path, mode, batch)
+            return adapt(dataset, jitter, self.args) if mode == "train" else dataset
+
+    class UnvalidatedTrainer(FanTrainer):
         def validate(self) -> tuple[dict[str, float], None]:
             return {}, None
 
@@ -195,14 +229,17 @@ def _trainer_class(options: TrainingOptions) -> Any:
 
             strip_optimizer(self.last)
 
-    return UnvalidatedTrainer
+    return FanTrainer if options.validate else UnvalidatedTrainer
 
 
 def _overrides(options: TrainingOptions, out: Path, resume: Path | None) -> dict[str, Any]:
     """Return the options in ultralytics' own words."""
+    model = options.model or "yolov8n.yaml"
+    if options.start_from is not None:
+        model = str(out / "weights" / START_NAME)
     overrides: dict[str, Any] = {
-        "task": "detect", "mode": "train",
-        "model": str(resume or options.model), "data": str(options.data.resolve()),
+        "task": "detect", "mode": "train", "model": str(resume or model),
+        "data": str(options.data.resolve()),
         "project": str(out.parent), "name": out.name, "save_dir": str(out), "exist_ok": True,
         "imgsz": options.image_size, "epochs": options.epochs, "time": options.time_limit_h,
         "batch": options.batch, "nbs": options.batch,  # one optimiser step per batch
@@ -214,12 +251,12 @@ def _overrides(options: TrainingOptions, out: Path, resume: Path | None) -> dict
         "warmup_bias_lr": options.learning_rate, "weight_decay": options.weight_decay,
         "mosaic": options.mosaic, "close_mosaic": math.ceil(options.epochs / 10),
         "scale": options.scale, "translate": options.translate, "fliplr": options.flip,
-        "hsv_h": 0.0, "hsv_s": 0.0, "hsv_v": options.brightness,
+        "hsv_h": 0.0, "hsv_s": 0.0, "hsv_v": 0.0,
         "val": options.validate, "patience": 10**6, "save_period": options.checkpoint_every or -1,
         "plots": False, "verbose": False,
         # True would check itself on another network, fetched for that
         "amp": False if options.precision == "fp32" else options.precision,
-        "pretrained": options.model.endswith(".pt"),
+        "pretrained": model.endswith(".pt"),
     }
     return overrides | ({"resume": str(resume)} if resume else {})
 

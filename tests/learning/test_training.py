@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -22,7 +23,10 @@ from sonar_watch.learning.training import TrainingOptions, train
 NAMES = ("signal", "noise")
 
 
-def make_dataset(root: Path, images: int = 4, size: int = 64) -> Path:
+def make_dataset(
+    root: Path, images: int = 4, size: int = 64, *, layers: bool = False, **said: Any
+) -> Path:
+    """Write a set of bright bars; with `layers` each channel is its own picture of them."""
     import cv2
 
     random = np.random.default_rng(5)
@@ -33,9 +37,11 @@ def make_dataset(root: Path, images: int = 4, size: int = 64) -> Path:
             x = int(random.integers(5, size - 15))
             image[10:50, x : x + 8] = 220
             truth = Detections.from_rows([[x, 10, x + 8, 50, 1, 0]], NAMES)
+            if layers:
+                image = np.stack([image // 2, image, random.permuted(image)], axis=-1)
             cv2.imwrite(str(root / "images" / split / f"{number}.png"), image)
             write_labels(root / "labels" / split / f"{number}.txt", truth, size, size)
-    return write_dataset(root, NAMES)
+    return write_dataset(root, NAMES, **said)
 
 
 @pytest.fixture
@@ -113,6 +119,57 @@ def test_options_beyond_their_range_are_refused(
 def test_a_missing_dataset_is_said_before_anything_heavy_is_loaded(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="data: expected a dataset's YAML file"):
         train(TrainingOptions(data=tmp_path / "none.yaml", out=tmp_path / "run"))
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [({"frozen": True}, "frozen: it is for tests"),
+     ({"surveys": {"train": ["sim-1-000001"], "val": ["em710_karoline"]}}, "em710_karoline")],
+)
+def test_sets_kept_for_tests_are_refused_before_anything_heavy_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: dict[str, Any], message: str
+) -> None:
+    (tmp_path / "frozen.yaml").write_text("surveys: [em710_karoline]\n", encoding="utf-8")
+    monkeypatch.setenv("SONAR_WATCH_MODELS", str(tmp_path))
+    data = make_dataset(tmp_path / "set", images=1, **said)
+    with pytest.raises(ConfigurationError, match=message):
+        train(TrainingOptions(data=data, out=tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_training_on_layers_starts_from_grey_weights_and_resumes_and_exports(
+    tmp_path: Path,
+) -> None:
+    grey = train(TrainingOptions(
+        data=make_dataset(tmp_path / "grey"), out=tmp_path / "a", image_size=64, epochs=1,
+        batch=4, threads=1, device="cpu",
+    ))
+    options = TrainingOptions(
+        data=make_dataset(tmp_path / "set", layers=True), out=tmp_path / "run", image_size=64,
+        epochs=2, batch=2, threads=1, device="cpu", resume=True, start_from=grey,
+        spread_grey=True, grey_share=0.3, cold_share=0.2,
+    )
+
+    def stop(progress: TrainingProgress) -> None:
+        if progress.epoch == 2:
+            raise PowerGoneError
+
+    with pytest.raises(PowerGoneError):
+        train(options, stop)
+    checkpoint = train(options)
+    assert not (checkpoint.parent / "start.pt").exists()
+    entry = export_weights(checkpoint, "toy", tmp_path / "models")
+    assert entry.architecture == "yolov8n"
+    image = np.random.default_rng(3).integers(0, 256, (48, 64, 3), np.uint8)
+    quick = DetectorOptions(weights="toy", models_dir=tmp_path / "models", confidence=0.001,
+                            device="cpu")
+    on_openvino = Detector(quick).detect([image])[0]
+    on_torch = Detector(quick, TorchRuntime(entry, "cpu", threads=1)).detect([image])[0]
+    assert np.allclose(on_openvino.confidence[:3], on_torch.confidence[:3], atol=0.02)
+    with pytest.raises(ConfigurationError, match="expected weights of yolov8s"):
+        train(replace(options, model="yolov8s.yaml", out=tmp_path / "other"))
 
 
 @pytest.mark.slow
