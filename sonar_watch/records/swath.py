@@ -27,6 +27,8 @@ FLOOR_HALF_DB = -128
 
 _MOST_TILT_DEG = 45.0
 
+Encoding = Literal["layers", "grey", "picture"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRef:
@@ -210,6 +212,9 @@ class FrameGeometry:
         over the beams. With the pitch it says how far ahead the fan meets the seabed.
     tilt_spread_deg : float
         Standard deviation of the tilt over the beams: sectors are steered one by one.
+    sector_edges_deg : tuple of float
+        Inner edges between the transmit sectors, from the vertical at the transducer,
+        + starboard, ascending.
     refraction : {"layered", "straight", "given"}
         How rays were traced; "given" when the picture came with its extents.
     minimum_slant_range_m : float or None
@@ -235,6 +240,7 @@ class FrameGeometry:
     beam_width_deg: float = 1.0
     tilt_deg: float = 0.0
     tilt_spread_deg: float = 0.0
+    sector_edges_deg: tuple[float, ...] = ()
     refraction: Literal["layered", "straight", "given"] = "given"
     minimum_slant_range_m: float | None = None
     seabed_depth_m: Float32Array | None = None
@@ -299,6 +305,9 @@ class WaterColumnFrame:
     navigation : NavigationFix or None
         None until the navigation of its instant is known.
     source : SourceRef
+    encoding : {"layers", "grey", "picture"}
+        What the values mean: the three layers or the one of `watercolumn.encoding`, or whatever
+        somebody's program drew.
     """
 
     frame_id: str
@@ -308,6 +317,7 @@ class WaterColumnFrame:
     geometry: FrameGeometry
     navigation: NavigationFix | None = None
     source: SourceRef
+    encoding: Encoding = "picture"
 
     def __post_init__(self) -> None:
         shape = self.image.shape

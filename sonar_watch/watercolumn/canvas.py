@@ -123,6 +123,7 @@ def frame_geometry(
         beam_width_deg=ping.beam_width_deg,
         tilt_deg=float(np.median(tilt_deg)),
         tilt_spread_deg=float(np.std(tilt_deg)),
+        sector_edges_deg=_sector_edges_deg(fan),
         refraction="straight" if profile is None else "layered",
         minimum_slant_range_m=float(np.min(slant)) if slant.size else None,
         seabed_depth_m=_seabed_columns(across, depth, columns_m(canvas)),
@@ -142,6 +143,13 @@ def _tilt_deg(ping: WaterColumnPing, fan: Fan) -> FloatArray:
     from_vertical_deg = np.minimum(np.abs(fan.angle_deg), _OUTERMOST_DEG)
     tangent = np.tan(np.radians(tilt_deg)) / np.cos(np.radians(from_vertical_deg))
     return np.asarray(np.degrees(np.arctan(tangent)))
+
+
+def _sector_edges_deg(fan: Fan) -> tuple[float, ...]:
+    """Return the angles midway between neighbouring beams of different sectors."""
+    edge = np.flatnonzero(np.diff(fan.sector))
+    between = (fan.angle_deg[edge] + fan.angle_deg[edge + 1]) / 2
+    return tuple(float(angle) for angle in between)
 
 
 def _seabed_columns(
@@ -178,4 +186,5 @@ def clear_below(image: ByteImage, geometry: FrameGeometry, factor: float) -> Non
     last = (depth - geometry.top_m) * factor / geometry.pixel_depth_m
     start = max(0, int(np.min(last)))
     row = np.arange(start, geometry.height_px, dtype=np.float32) + np.float32(0.5)
-    image[start:] *= row[:, None] < last.astype(np.float32)
+    shown = row[:, None] < last.astype(np.float32)
+    image[start:] *= shown if image.ndim == 2 else shown[..., None]

@@ -97,20 +97,10 @@ def backgrounds(
     return base
 
 
-def encode(
-    levels: ByteImage,
-    base: Float32Array,
-    valid: npt.NDArray[np.bool_],
-    contrast_db: tuple[float, float],
-) -> ByteImage:
-    """Return grey values: the window `contrast_db` about the base to 1..255, 0 = no data."""
-    low, high = contrast_db
-    gain = np.float32(254.0 / (high - low))
-    grey = levels.astype(np.float32)
-    grey -= base
-    grey *= gain / 2
-    grey += np.float32(1.5) - gain * np.float32(low)
-    np.clip(grey, 1.0, 255.0, out=grey)
-    encoded = grey.astype(np.uint8)
-    encoded *= valid
-    return encoded
+def fan_median(levels: ByteImage, valid: npt.NDArray[np.bool_]) -> int:
+    """Return the median of all valid levels that are not at the floor; 0 without any."""
+    step = -(-len(levels) // MEDIAN_BEAMS)
+    counts = np.bincount(levels[::step][valid[::step]], minlength=256)
+    counts[0] = 0
+    total = int(counts.sum())
+    return int(np.searchsorted(np.cumsum(counts), (total + 1) // 2)) if total else 0

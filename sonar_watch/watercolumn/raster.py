@@ -1,6 +1,6 @@
 """From ping to picture: across-track by depth, true to scale, every pixel from its own beam.
 
-    levels (beam, sample) -> averaged along range to the pixel size -> contrast -> drawn
+    levels (beam, sample) -> averaged along range to the pixel size -> layers -> drawn
 
 Which ray passes through a pixel depends on the extents and the profile: cached. Which beam
 lies nearest to that ray changes with every ping, since the sounder steadies its fan: one
@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,7 @@ from sonar_watch.records import (
     WaterColumnFrame,
     WaterColumnPing,
 )
+from sonar_watch.watercolumn.background import BackgroundOptions, Memory, configuration_of
 from sonar_watch.watercolumn.canvas import (
     Canvas,
     canvas_of,
@@ -35,8 +37,8 @@ from sonar_watch.watercolumn.canvas import (
     frame_extents,
     frame_geometry,
 )
-from sonar_watch.watercolumn.contrast import backgrounds, decimate, encode, valid_rows
 from sonar_watch.watercolumn.fan import Fan, fan_of
+from sonar_watch.watercolumn.fanlayers import fan_rows, take_in
 from sonar_watch.watercolumn.geometry import LaunchMap, launch_map
 from sonar_watch.watercolumn.opencv import opencv
 
@@ -45,12 +47,6 @@ ANGLE_STEP_DEG = 0.02
 
 WIDEST_GAP = 3.0
 """Neighbouring beams further apart than this many median spacings leave a gap."""
-
-ABOVE_BOTTOM = 0.93
-"""Fraction of the range to the bottom that counts as water: the echo begins before its peak."""
-
-CUT_SLACK = 0.04
-"""Beams are cut this much later, as a fraction of range, than columns: hides their steps."""
 
 _NO_BEAM = np.float32(-10.0)
 _ANGLES = np.arange(-90.0, 90.0 + ANGLE_STEP_DEG / 2, ANGLE_STEP_DEG)
@@ -65,33 +61,48 @@ class RasterOptions:
     ----------
     max_side_px : int
         Longest side of the picture; metres per pixel are the same both ways.
-    contrast_db : tuple of float
-        Levels below and above the median of the same range that become black and white.
+    encoding : {"layers", "grey"}
+        What the picture shows: level, contrast and change over the preceding pings as three
+        channels, or the contrast of this ping alone.
     below_bottom_fraction : float
         How far below the detected bottom the water column is shown, as a fraction of depth.
     refraction : bool
         Trace rays through the sound speed profile where one is known.
     sector_beams : int
         Transmit sectors of at least this many beams are levelled on their own.
+    static_pings : int
+        Pings after which the static background of a configuration has settled.
+    recent_weight : float
+        Weight of the present ping in the recent mean, above 0 up to 1; 0.4 averages four pings.
     """
 
     max_side_px: int = 1024
-    contrast_db: tuple[float, float] = (-8.0, 24.0)
+    encoding: Literal["layers", "grey"] = "layers"
     below_bottom_fraction: float = 0.05
     refraction: bool = True
     sector_beams: int = 24
+    static_pings: int = 80
+    recent_weight: float = 0.4
 
     def __post_init__(self) -> None:
         if not 64 <= self.max_side_px <= 8192:
             raise ConfigurationError(f"max_side_px: expected 64..8192, got {self.max_side_px}")
-        if not self.contrast_db[0] < self.contrast_db[1]:
-            raise ConfigurationError(f"contrast_db: expected low < high, got {self.contrast_db}")
+        if self.encoding not in ("layers", "grey"):
+            raise ConfigurationError(f"encoding: expected layers or grey, got {self.encoding!r}")
         if not 0 <= self.below_bottom_fraction <= 1:
             raise ConfigurationError(
                 f"below_bottom_fraction: expected 0..1, got {self.below_bottom_fraction}"
             )
         if self.sector_beams < 2:
             raise ConfigurationError(f"sector_beams: expected >= 2, got {self.sector_beams}")
+        self.background  # noqa: B018 - checks the two that are its own
+
+    @property
+    def background(self) -> BackgroundOptions:
+        """How long the pictures remember."""
+        return BackgroundOptions(
+            static_pings=self.static_pings, recent_weight=self.recent_weight
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +113,18 @@ class _PixelRays:
     angle_index: npt.NDArray[np.intp]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Places:
+    """Where in the fan each pixel of one ping lies: fractional beam and range sample."""
+
+    beam: Float32Array
+    sample: Float32Array
+
+
 class Rasteriser:
-    """Turns pings into pictures; keeps the look-up tables of the last few extents.
+    """Turns pings into pictures; remembers the pings before and the last look-up tables.
+
+    The pings of a stream come in order: the change layer is over those that came before.
 
     Parameters
     ----------
@@ -120,11 +141,24 @@ class Rasteriser:
         self._cv2 = opencv()  # A watch that cannot draw does not start.
         self._maps: OrderedDict[Hashable, _PixelRays] = OrderedDict()
         self._lock = threading.Lock()
+        self._memory = Memory()
+
+    def memory(self) -> dict[str, bytes]:
+        """Return what changed in the memory since the last call, for a checkpoint."""
+        return self._memory.changes()
+
+    def restore(self, stored: Mapping[str, bytes]) -> None:
+        """Go on from a checkpoint's memory; see `Memory.restore`."""
+        self._memory.restore(stored)
+
+    def forget(self) -> None:
+        """Forget the pings before, as at the start."""
+        self._memory = Memory()
 
     def frame(
         self, ping: WaterColumnPing, navigation: NavigationFix | None = None
     ) -> WaterColumnFrame:
-        """Return the picture of `ping`: the same for the same ping, whatever came before.
+        """Return the picture of `ping`, and remember it.
 
         Raises
         ------
@@ -145,6 +179,7 @@ class Rasteriser:
             time_utc=ping.time_utc,
             sounder=ping.sounder,
             image=image,
+            encoding=self.options.encoding,
             geometry=geometry,
             navigation=navigation,
             source=ping.source,
@@ -174,37 +209,43 @@ class Rasteriser:
     def _draw(
         self, ping: WaterColumnPing, fan: Fan, canvas: Canvas, pixels: _PixelRays
     ) -> ByteImage:
-        rays = pixels.rays
+        options, rays = self.options, pixels.rays
         speed = rays.speed_m_s or ping.sound_speed_m_s
         samples_per_m = 2.0 * ping.sample_rate_hz / speed
         factor = max(1, round(canvas.pixel_m * samples_per_m))
-        grey = self._grey(fan, factor)
+        rows = fan_rows(fan, factor, options.below_bottom_fraction, options.sector_beams)
         beam = beam_table(
             rays.launch_angle_deg(fan.angle_deg, ping.sound_speed_m_s), ping.beam_width_deg
         )
-        beam_of_pixel = np.take(beam, pixels.angle_index, mode="clip")
-        row_of_pixel = rays.range_m * np.float32(samples_per_m / factor)
-        row_of_pixel -= np.float32((factor - 1) / 2 / factor)
+        places = _Places(
+            beam=np.take(beam, pixels.angle_index, mode="clip"),
+            sample=rays.range_m * np.float32(samples_per_m),
+        )
+        if options.encoding == "grey":
+            return self._remap(rows.contrast(), places, factor)
+        beams = len(rows.levels)
+        background = self._memory.of(configuration_of(ping, beams), beams)
+        present = rows.layers(background)  # over the background of the pings before
+        change = take_in(fan, rows, background, ping.time_utc.timestamp(), options.background)
+        level, contrast = self._cv2.split(self._remap(present, places, factor))
+        moved = self._remap(change, places, background.factor)
+        moved *= contrast > 0
+        return np.asarray(self._cv2.merge((level, contrast, moved)))
+
+    def _remap(self, values: ByteImage, places: _Places, factor: int) -> ByteImage:
+        """Return the values, over beams and rows of `factor` samples, at the pixels' places."""
+        row = places.sample * np.float32(1 / factor)
+        row -= np.float32((factor - 1) / 2 / factor)
         return np.asarray(
             self._cv2.remap(
-                grey,
-                row_of_pixel,
-                beam_of_pixel,
+                values,
+                row,
+                places.beam,
                 self._cv2.INTER_LINEAR,
                 borderMode=self._cv2.BORDER_CONSTANT,
                 borderValue=0,
             )
         )
-
-    def _grey(self, fan: Fan, factor: int) -> ByteImage:
-        """Return grey values, shape (beams, range rows of `factor` samples)."""
-        cut = fan.limit * (1.0 + self.options.below_bottom_fraction + CUT_SLACK)
-        first, end = fan.first / factor, np.minimum(fan.end, cut) / factor
-        levels = decimate(fan.samples, factor, int(np.max(end) * factor) + factor)
-        rows = levels.shape[1]
-        water = valid_rows(first, np.minimum(end, fan.limit * (ABOVE_BOTTOM / factor)), rows)
-        base = backgrounds(levels, water, fan.sector, self.options.sector_beams)
-        return encode(levels, base, valid_rows(first, end, rows), self.options.contrast_db)
 
 
 def _trace_canvas(

@@ -16,6 +16,7 @@ from sonar_watch.records import (
     WaterColumnFrame,
     iso_utc,
 )
+from sonar_watch.watercolumn.encoding import LAYERS
 from sonar_watch.watercolumn.opencv import opencv
 
 Colour = tuple[int, int, int]
@@ -45,7 +46,8 @@ def annotate(
     Parameters
     ----------
     frame : WaterColumnFrame
-        Grey frames are coloured; BGR ones are shown as they are.
+        Grey frames, and the contrast of layered ones, are coloured; BGR ones are shown as they
+        are.
     boxes : array_like, shape (n, 4)
         Left, top, right, bottom in pixels of the frame.
     labels : sequence of str
@@ -114,7 +116,10 @@ def _minutes(degrees: float, signs: str, digits: int) -> str:
 
 def _page(frame: WaterColumnFrame, scale: int) -> ByteImage:
     cv2 = opencv()
-    picture = coloured(frame.image)
+    shown = frame.image
+    if frame.encoding == "layers":
+        shown = shown[..., LAYERS.index("contrast")]
+    picture = coloured(shown)
     height, width = scale * picture.shape[0], scale * picture.shape[1]
     page = np.full((TOP + height + BOTTOM, LEFT + width + RIGHT, 3), PAGE, np.uint8)
     larger = cv2.resize(picture, (width, height), interpolation=cv2.INTER_NEAREST)

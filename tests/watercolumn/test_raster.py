@@ -22,7 +22,7 @@ BRIGHT = 110
 
 
 def draw(ping, **options):
-    return Rasteriser(RasterOptions(**options)).frame(ping)
+    return Rasteriser(RasterOptions(**{"encoding": "grey"} | options)).frame(ping)
 
 
 def spot(frame, centre, reach=14):
@@ -251,7 +251,7 @@ def test_table_of_beams_ends_half_a_spacing_outside():
 
 
 @pytest.mark.parametrize("wrong", [
-    {"max_side_px": 5}, {"contrast_db": (3.0, 3.0)}, {"below_bottom_fraction": -0.1},
+    {"max_side_px": 5}, {"encoding": "colour"}, {"recent_weight": 0.0}, {"below_bottom_fraction": -0.1},
     {"sector_beams": 0},
 ])  # fmt: skip
 def test_options_say_what_was_expected(wrong):
