@@ -1,157 +1,59 @@
-"""How good a detector is: matching what was found with what is there, and counting.
-
-Boxes are matched greedily, the most confident first, within their class; each true box can be
-found once. That order makes one matching serve every threshold: leaving out the less confident
-boxes never changes what the others were matched with.
-"""
+"""How good a detector is on labelled pictures: run it once, score it every way that is asked."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from sonar_watch.detection.decoding import intersection_over_union
 from sonar_watch.detection.detections import ByteImage, Detections
 from sonar_watch.errors import ConfigurationError, ImageError
-from sonar_watch.learning.annotations import label_path, read_dataset, read_labels
+from sonar_watch.learning.intervals import share_interval
+from sonar_watch.learning.matching import Judgement, Matching, Selection, judge, match
+from sonar_watch.learning.scores import OperatingPoint, Scores, f1_interval, score
+from sonar_watch.learning.truth import TruthSet, from_detections, read_truth_set
 
-FloatArray = npt.NDArray[np.float64]
+__all__ = [
+    "ALL_CLASSES", "MATCHINGS", "STRONG", "TIERS", "Judgement", "Matching", "OperatingPoint",
+    "Scores", "Selection", "Tier", "collect", "evaluate", "evaluate_dataset", "judge", "match",
+    "report_rows", "score",
+]
+
 Find = Callable[[Sequence[ByteImage]], list[Detections]]
 
 ALL_CLASSES = "all"
 """Key of the scores of all classes together."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Matching:
-    """When a found box counts as a true one.
-
-    Parameters
-    ----------
-    criterion : {"iou", "centre"}
-        "iou": they overlap enough. "centre": the found box's centre lies in the true box.
-    iou : float
-        Least intersection over union, 0 to 1, for "iou"; tall thin plumes are usually judged
-        at 0.3 as well as at 0.5.
-
-    Raises
-    ------
-    ConfigurationError
-        An overlap beyond 0..1.
-    """
-
-    criterion: Literal["iou", "centre"] = "iou"
-    iou: float = 0.5
-
-    def __post_init__(self) -> None:
-        if not 0.0 < self.iou <= 1.0:
-            raise ConfigurationError(f"iou: expected above 0 up to 1, received {self.iou}")
+MATCHINGS = (Matching(iou=0.3), Matching(iou=0.5), Matching(criterion="centre"))
+"""When a found box counts, as reports give it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OperatingPoint:
-    """The scores at one threshold.
+class Tier:
+    """True boxes of like contrast: from, up to below, in dB over their surroundings.
 
-    Parameters
-    ----------
-    confidence : float
-        Boxes of at least this confidence count.
-    precision, recall, f1 : float, 0 to 1
-        Precision is 1 when nothing is found, recall is 1 when nothing is there.
-    false_image_rate : float, 0 to 1
-        Share of the images without such objects in which something was found.
+    `with_ignored` asks for those as well that are too faint to ask for.
     """
 
-    confidence: float
-    precision: float
-    recall: float
-    f1: float
-    false_image_rate: float
+    name: str
+    contrast_db: tuple[float, float]
+    with_ignored: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Scores:
-    """The scores of one class, or of all, at every threshold that makes a difference.
-
-    Parameters
-    ----------
-    truths : int
-        Objects there are.
-    images_without : int
-        Images that have none.
-    confidence : ndarray, shape (k,), falling
-        Thresholds: each distinct confidence that was found.
-    precision, recall, f1, false_image_rate : ndarray, shape (k,), 0 to 1
-    """
-
-    truths: int
-    images_without: int
-    confidence: FloatArray
-    precision: FloatArray
-    recall: FloatArray
-    f1: FloatArray
-    false_image_rate: FloatArray
-
-    @property
-    def best(self) -> OperatingPoint:
-        """The threshold with the highest F1; of equals the most confident."""
-        return self.at(float(self.confidence[self.f1.argmax()])) if self.f1.size else self.at(1.0)
-
-    def at(self, confidence: float) -> OperatingPoint:
-        """Return the scores when boxes of at least that confidence count."""
-        index = int(np.count_nonzero(self.confidence >= confidence)) - 1
-        if index < 0:
-            recall = 1.0 if self.truths == 0 else 0.0
-            return OperatingPoint(confidence=confidence, precision=1.0, recall=recall,
-                                  f1=recall, false_image_rate=0.0)
-        return OperatingPoint(
-            confidence=confidence,
-            precision=float(self.precision[index]),
-            recall=float(self.recall[index]),
-            f1=float(self.f1[index]),
-            false_image_rate=float(self.false_image_rate[index]),
-        )
-
-
-def match(found: Detections, truth: Detections, matching: Matching) -> npt.NDArray[np.bool_]:
-    """Return which found boxes are true, the most confident choosing first.
-
-    Parameters
-    ----------
-    found, truth : Detections
-        Of one image.
-    matching : Matching
-
-    Returns
-    -------
-    ndarray, shape (n,), bool
-        In the order of `found`.
-    """
-    fitness = _fitness(found, truth, matching)
-    is_true = np.zeros(len(found), bool)
-    for index in np.argsort(-found.confidence, kind="stable"):
-        if not np.any(fitness[index] > 0):
-            continue
-        is_true[index] = True
-        fitness[:, fitness[index].argmax()] = 0.0
-    return is_true
-
-
-def _fitness(found: Detections, truth: Detections, matching: Matching) -> FloatArray:
-    """Return how well each found box fits each true one, 0 where they do not match."""
-    same = found.class_id[:, None] == truth.class_id[None]
-    if matching.criterion == "iou":
-        overlap = intersection_over_union(found.xyxy, truth.xyxy)
-        return np.where(same & (overlap >= matching.iou), overlap, 0.0)
-    centre = (found.xyxy[:, None, :2] + found.xyxy[:, None, 2:]) / 2
-    inside = (centre >= truth.xyxy[None, :, :2]) & (centre <= truth.xyxy[None, :, 2:])
-    away = np.linalg.norm(centre - (truth.xyxy[None, :, :2] + truth.xyxy[None, :, 2:]) / 2, axis=2)
-    return np.where(same & inside.all(axis=2), 1.0 / (1.0 + away), 0.0)
+STRONG = Tier(name="8 dB and more", contrast_db=(8.0, math.inf))
+FAINT = Tier(name="5-8 dB", contrast_db=(5.0, 8.0))
+TIERS = (
+    Tier(name="3-5 dB", contrast_db=(3.0, 5.0), with_ignored=True),
+    FAINT,
+    Tier(name="8-12 dB", contrast_db=(8.0, 12.0)),
+    Tier(name="12 dB and more", contrast_db=(12.0, math.inf)),
+    STRONG,
+)
+"""In which reports tell plumes apart; the last holds the two before it."""
 
 
 def evaluate(
@@ -171,52 +73,17 @@ def evaluate(
     ConfigurationError
         Lists that do not belong together, or other classes.
     """
-    if len(found) != len(truth):
-        raise ConfigurationError(f"expected {len(truth)} results, received {len(found)}")
     names = truth[0].class_names if truth else ()
-    if any(one.class_names != names for one in (*found, *truth)):
+    if any(one.class_names != names for one in truth):
         raise ConfigurationError(f"expected the classes {names} in every image")
-    hits = [match(one, other, matching or Matching())
-            for one, other in zip(found, truth, strict=True)]
-    classes = {ALL_CLASSES: list(range(len(names)))}
-    classes |= {name: [index] for index, name in enumerate(names)}
-    return {name: _score(found, truth, hits, wanted) for name, wanted in classes.items()}
+    return _by_class(judge(found, [from_detections(one) for one in truth], names, matching))
 
 
-def _score(
-    found: Sequence[Detections],
-    truth: Sequence[Detections],
-    hits: Sequence[npt.NDArray[np.bool_]],
-    wanted: list[int],
-) -> Scores:
-    """Return the scores of some classes from the matching of every image."""
-    chosen = [np.isin(one.class_id, wanted) for one in found]
-    truths = [int(np.isin(one.class_id, wanted).sum()) for one in truth]
-    confidence = _joined([one.confidence[pick] for one, pick in zip(found, chosen, strict=True)])
-    is_true = _joined([hit[pick] for hit, pick in zip(hits, chosen, strict=True)])
-    thresholds = np.unique(confidence)[::-1]
-    order = np.argsort(-confidence, kind="stable")
-    counts = np.searchsorted(-confidence[order], -thresholds, side="right")
-    true = np.cumsum(is_true[order])[counts - 1] if len(order) else np.zeros(0)
-    loudest = np.array([
-        one.confidence[pick].max(initial=0.0)
-        for one, pick, count in zip(found, chosen, truths, strict=True) if count == 0
-    ])
-    flagged = np.array([np.count_nonzero(loudest >= limit) for limit in thresholds], float)
-    recall = true / sum(truths) if sum(truths) else np.ones(len(thresholds))
-    return Scores(
-        truths=sum(truths),
-        images_without=len(loudest),
-        confidence=thresholds,
-        precision=true / np.maximum(counts, 1),
-        recall=recall,
-        f1=2 * true / np.maximum(counts + sum(truths), 1),
-        false_image_rate=flagged / max(len(loudest), 1),
-    )
-
-
-def _joined(parts: Sequence[npt.NDArray[Any]]) -> FloatArray:
-    return np.concatenate(parts).astype(float) if parts else np.zeros(0)
+def _by_class(judgement: Judgement) -> dict[str, Scores]:
+    scores = {ALL_CLASSES: score(judgement)}
+    for name in judgement.class_names:
+        scores[name] = score(judgement, Selection(class_names=(name,)))
+    return scores
 
 
 def evaluate_dataset(
@@ -237,41 +104,86 @@ def evaluate_dataset(
     Raises
     ------
     FormatError
-        A broken dataset file or label.
+        A broken dataset file, label or truth.
     ConfigurationError
         No such split, or a detector with other classes.
     ImageError
         An image that cannot be read.
     """
-    dataset = read_dataset(data)
-    if split not in dataset.images:
-        raise ConfigurationError(f"split: expected one of {[*dataset.images]}, received {split!r}")
+    truth = read_truth_set(data, split)
+    found = collect(find, truth)
+    return [_by_class(judge(found, truth.pictures, truth.class_names, one)) for one in matchings]
+
+
+def collect(find: Find, truth: TruthSet, batch: int = 16) -> list[Detections]:
+    """Return what a detector finds in each picture of a set, a few at a time.
+
+    Raises
+    ------
+    ImageError
+        An image that cannot be read.
+    """
+    paths = [picture.image for picture in truth.pictures]
     found: list[Detections] = []
-    truth: list[Detections] = []
-    for images, labels in _batches(dataset.images[split], dataset.class_names):
-        found += find(images)
-        truth += labels
-    return [evaluate(found, truth, matching) for matching in matchings]
-
-
-def _batches(
-    paths: Sequence[Path], names: tuple[str, ...], size: int = 16
-) -> Iterator[tuple[list[ByteImage], list[Detections]]]:
-    """Yield images with their labels, a few at a time."""
-    for start in range(0, len(paths), size):
-        chunk = paths[start : start + size]
-        images = [_read(path) for path in chunk]
-        yield images, [
-            read_labels(label_path(path), image.shape[1], image.shape[0], names)
-            for path, image in zip(chunk, images, strict=True)
-        ]
+    for start in range(0, len(paths), batch):
+        found += find([_read(path) for path in paths[start : start + batch]])
+    return found
 
 
 def _read(path: Path) -> ByteImage:
-    """Return the image of a file, grey or BGR, as the trainer reads it."""
+    """Return the image of a file as BGR, as the trainer reads it."""
     import cv2
 
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
         raise ImageError(f"{path}: expected an image, could not decode it")
     return np.asarray(image, np.uint8)
+
+
+def report_rows(
+    judgement: Judgement, matching: Matching, confidence: float, plume: str = "signal"
+) -> Iterator[dict[str, Any]]:
+    """Yield what is worth telling of one matching, a JSON-able row per kind, class and tier.
+
+    Parameters
+    ----------
+    judgement : Judgement
+    matching : Matching
+        Which one it was.
+    confidence : float
+        The working threshold. Each row also has the best one; that of a tier is chosen on the
+        pictures it is told of, so the first is the honest figure.
+    plume : str
+        The class that is told apart by contrast.
+    """
+    kinds = sorted(set(judgement.kinds))
+    for kind in ["", *kinds] if len(kinds) > 1 else [""]:
+        classes: list[tuple[str, ...]] = [(), *((name,) for name in judgement.class_names)]
+        for names in classes:
+            row = _row(judgement, Selection(class_names=names, kind=kind), confidence)
+            yield {"matching": matching.name, "kind": kind or "all",
+                   "class": names[0] if names else ALL_CLASSES, "contrast": "all", **row}
+        for tier in TIERS:
+            selection = Selection(class_names=(plume,), kind=kind, contrast_db=tier.contrast_db,
+                                  with_ignored=tier.with_ignored)
+            if selection.truths(judgement).any():
+                yield {"matching": matching.name, "kind": kind or "all", "class": plume,
+                       "contrast": tier.name, **_row(judgement, selection, confidence)}
+
+
+def _row(judgement: Judgement, selection: Selection, confidence: float) -> dict[str, Any]:
+    scores = score(judgement, selection)
+    point = scores.at(confidence)
+    found = round(point.recall * scores.truths)
+    return {
+        "images": int(selection.pictures(judgement).sum()),
+        "truths": scores.truths,
+        "images_without": scores.images_without,
+        "images_empty": scores.images_empty,
+        "at_threshold": {
+            **asdict(point),
+            "recall_95": share_interval(found, scores.truths),
+            "f1_95": f1_interval(judgement, selection, confidence),
+        },
+        "best": asdict(scores.best),
+    }
