@@ -140,8 +140,10 @@ class Watch:
 
     def _stages(self, settings: Settings, tense: Tense) -> Stages:
         album = EvidenceAlbum(settings.data_dir / EVENTS_FOLDER)
+        raster = Rasteriser(settings.raster)
+        raster.restore(self.journal.memory())
         return Stages(
-            raster=Rasteriser(settings.raster),
+            raster=raster,
             detector=self.detector,
             track=NavigationTrack(settings.navigation),
             tracker=restore_tracker(settings, self.journal),

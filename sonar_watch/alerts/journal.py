@@ -37,6 +37,10 @@ _TABLES = (
     " swath INTEGER, reason TEXT NOT NULL)",
 )
 
+_MEMORY = (
+    "CREATE TABLE IF NOT EXISTS memory (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameEntry:
@@ -88,6 +92,7 @@ class Journal(JournalReader):
         alerts: Sequence[Alert],
         state: Mapping[str, Any] | None = None,
         checkpoints: Mapping[str, Any] | None = None,
+        memory: Mapping[str, bytes] | None = None,
     ) -> None:
         """Store all of this in one transaction: after a crash, all of it is there or nothing.
 
@@ -106,6 +111,8 @@ class Journal(JournalReader):
             The tracker's, replacing the last; None leaves it.
         checkpoints : mapping, optional
             What sources need to resume, by key.
+        memory : mapping of bytes, optional
+            What the drawing of pictures remembers, by key; the others stay as they are.
 
         Raises
         ------
@@ -125,6 +132,15 @@ class Journal(JournalReader):
                 connection.execute(
                     "REPLACE INTO checkpoints VALUES (?, ?)", (printable(key), self._json(value))
                 )
+            for key, remembered in (memory or {}).items():
+                connection.execute(
+                    "REPLACE INTO memory VALUES (?, ?)", (printable(key), remembered)
+                )
+
+    def memory(self) -> dict[str, bytes]:
+        """Return what was last stored of the memory of pictures, by key."""
+        rows = self._rows("SELECT key, value FROM memory")
+        return {str(key): bytes(value) for key, value in rows}
 
     def quarantine(self, item: Quarantined) -> None:
         """Keep the reason why something could not be used; the same thing counts once."""
@@ -257,6 +273,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     try:
         if not tables:
             _make_tables(connection)
+        connection.execute(_MEMORY)  # journals of earlier releases have none
         connection.execute("COMMIT")
     finally:
         if connection.in_transaction:

@@ -21,6 +21,7 @@ import numpy as np
 from sonar_watch import images
 from sonar_watch.errors import FormatError, GeometryError
 from sonar_watch.records import (
+    Encoding,
     FrameGeometry,
     NavigationFix,
     SourceRef,
@@ -33,7 +34,12 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 _MAX_BYTES = 4_000_000
-_EMPTY: tuple[Any, ...] = (None, "")
+_EMPTY: tuple[Any, ...] = (None, "", ())
+_WRITTEN_AS: dict[Encoding, str] = {
+    "layers": "sonar_watch.layers/1",
+    "grey": "sonar_watch.grey/1",
+}
+_READ_AS = {word: name for name, word in _WRITTEN_AS.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +67,11 @@ class Sidecar:
         As in `NavigationFix`.
     source_file : str
         File that the picture was made of.
+    sector_edges_deg
+        As in `FrameGeometry`.
+    encoding : str
+        What the values of a picture of ours mean, such as "sonar_watch.layers/1"; anything else
+        is taken for a picture of somebody else's.
     """
 
     time_utc: datetime
@@ -91,6 +102,8 @@ class Sidecar:
     navigation_source: str = "sidecar"
     navigation_age_s: float = 0.0
     source_file: str = ""
+    sector_edges_deg: tuple[float, ...] = ()
+    encoding: str = ""
 
     # strict: "7" is no number and true is no depth.
     __pydantic_config__: ClassVar[dict[str, Any]] = {
@@ -125,6 +138,7 @@ class Sidecar:
             beam_width_deg=self.beam_width_deg,
             tilt_deg=self.tilt_deg,
             tilt_spread_deg=self.tilt_spread_deg,
+            sector_edges_deg=self.sector_edges_deg,
             refraction=self.refraction,
             minimum_slant_range_m=self.minimum_slant_range_m,
             seabed_depth_m=None if self.seabed_depth_m is None else np.array(
@@ -239,6 +253,7 @@ def read_frame(
         source=SourceRef(
             source=source, file=image_path.name, ping_counter=said.ping_counter, swath=said.swath
         ),
+        encoding=_READ_AS.get(said.encoding, "picture"),
     )
 
 
@@ -262,6 +277,8 @@ def sidecar_of_frame(frame: WaterColumnFrame) -> Sidecar:
         minimum_slant_range_m=geometry.minimum_slant_range_m,
         seabed_depth_m=_seabed(geometry),
         source_file=frame.source.file,
+        sector_edges_deg=geometry.sector_edges_deg,
+        encoding=_WRITTEN_AS.get(frame.encoding, ""),
         **_navigation(frame.navigation),
     )
 

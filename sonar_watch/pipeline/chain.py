@@ -76,11 +76,12 @@ class PipelineOptions:
 
 
 class FrameMaker(Protocol):
-    """Ping -> picture."""
+    """Ping -> picture, with a memory of the pings before."""
 
     def frame(
         self, ping: WaterColumnPing, navigation: NavigationFix | None = None
     ) -> WaterColumnFrame: ...
+    def memory(self) -> dict[str, bytes]: ...
 
 
 class PlumeDetector(Protocol):
@@ -109,6 +110,7 @@ class Ledger(Protocol):
         alerts: Sequence[Alert],
         state: Mapping[str, Any] | None,
         checkpoints: Mapping[str, Any],
+        memory: Mapping[str, bytes],
     ) -> None: ...
     def quarantine(self, item: Quarantined) -> None: ...
 
@@ -308,7 +310,10 @@ class Pipeline:
         stages = self._stages
         alerts = self._number(batch.changes)
         state = stages.tracker.state() if batch.frames else None
-        self._enduring(lambda: stages.ledger.commit(batch.frames, alerts, state, batch.checkpoints))
+        memory = stages.raster.memory()
+        self._enduring(
+            lambda: stages.ledger.commit(batch.frames, alerts, state, batch.checkpoints, memory)
+        )
         self._waiting.difference_update(entry.frame_id for entry in batch.frames)
         for item in batch.quarantined:
             self._set_aside(item)

@@ -31,6 +31,7 @@ from sonar_watch.records.navigation import NavigationFix, NavigationSample
 from sonar_watch.records.source_items import LineEnd, Quarantined, SourceItem
 from sonar_watch.records.swath import (
     FLOOR_HALF_DB,
+    Encoding,
     FrameGeometry,
     SoundSpeedProfile,
     SourceRef,
@@ -43,6 +44,7 @@ __all__ = [
     "Alert",
     "AlertKind",
     "ByteImage",
+    "Encoding",
     "EventChange",
     "EventState",
     "Float32Array",

@@ -128,7 +128,7 @@ def test_order_of_beams_does_not_matter(order):
 
 
 def test_same_ping_gives_the_same_bytes_whatever_came_before():
-    used = Rasteriser(RasterOptions())
+    used = Rasteriser(RasterOptions(encoding="grey"))
     for counter in range(12):
         used.frame(make_ping(counter=counter, depth_m=40.0 * 1.1**counter, jitter_deg=0.3))
     ping = make_ping(speckle_db=5.0, jitter_deg=0.3, profile=OCEAN)
@@ -251,7 +251,8 @@ def test_table_of_beams_ends_half_a_spacing_outside():
 
 
 @pytest.mark.parametrize("wrong", [
-    {"max_side_px": 5}, {"encoding": "colour"}, {"recent_weight": 0.0}, {"below_bottom_fraction": -0.1},
+    {"max_side_px": 5}, {"encoding": "colour"}, {"recent_weight": 0.0},
+    {"below_bottom_fraction": -0.1},
     {"sector_beams": 0},
 ])  # fmt: skip
 def test_options_say_what_was_expected(wrong):

@@ -12,7 +12,7 @@ from sonar_watch.records import WaterColumnPing
 from sonar_watch.watercolumn.raster import Rasteriser, RasterOptions
 from sonar_watch.watercolumn.render import annotate
 
-RASTER = Rasteriser(RasterOptions(max_side_px=128))
+RASTER = Rasteriser(RasterOptions(max_side_px=128, encoding="grey"))
 
 
 @st.composite

@@ -49,7 +49,7 @@ def slow_pixel(ping, levels, base, factor, across, below):
 
 def test_fast_raster_equals_the_slow_one():
     ping = make_ping(beams=64, speckle_db=5.0, jitter_deg=0.4, targets=[(30, 300)])
-    frame = Rasteriser(RasterOptions(max_side_px=256)).frame(ping)
+    frame = Rasteriser(RasterOptions(max_side_px=256, encoding="grey")).frame(ping)
     geometry = frame.geometry
     factor = round(geometry.pixel_depth_m / METRES_PER_SAMPLE)
     assert factor > 1
@@ -88,7 +88,7 @@ def first_ping(stem, suffix, twin):
     ("em2040_tampa", ".kmwcd", ".kmall", 3.6),
 ])  # fmt: skip
 def test_real_seabed_is_bright_and_at_its_depth(stem, suffix, twin, depth_m):
-    frame = Rasteriser().frame(first_ping(stem, suffix, twin))
+    frame = Rasteriser(RasterOptions(encoding="grey")).frame(first_ping(stem, suffix, twin))
     line = frame.geometry.seabed_depth_m
     assert np.nanmedian(line) == pytest.approx(depth_m, rel=0.04)
     middle = slice(frame.geometry.width_px // 2 - 20, frame.geometry.width_px // 2 + 20)

@@ -36,7 +36,7 @@ def near(picture, colour):
 
 def test_picture_is_the_frame_and_its_margins(frame):
     picture = annotate(frame)
-    height, width = frame.image.shape
+    height, width = frame.image.shape[:2]
     assert picture.shape == (TOP + height + BOTTOM, LEFT + width + RIGHT, 3)
     assert picture.dtype == np.uint8
 
