@@ -1,0 +1,23 @@
+"""Trials of the whole watch on cruises whose truth is known.
+
+`events` sets the alerts of one cruise beside its truth. `cruises` sails simulated cruises in
+memory through the same watch as at sea, `nights` long ones without plumes, `campaign` many of
+either side by side, and `summary` says what they come to: recall, false alerts, errors.
+"""
+
+from sonar_watch.trials.events import (
+    CHI_SQUARE_95,
+    MATCH_RADIUS_M,
+    EventScore,
+    TrialScore,
+    last_states,
+    read_alerts,
+    read_lines,
+    read_truth,
+    score_events,
+)
+
+__all__ = [
+    "CHI_SQUARE_95", "MATCH_RADIUS_M", "EventScore", "TrialScore", "last_states", "read_alerts",
+    "read_lines", "read_truth", "score_events",
+]
