@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from sonar_watch.cli.common import expect_new_folder
+from sonar_watch.cli.common import expect_new_folder, whole_number
 from sonar_watch.cli.output import print_json, progress
 from sonar_watch.errors import ConfigurationError
 
@@ -28,11 +28,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lines", type=int, default=1, help="survey lines")
     parser.add_argument("--length", type=float, default=1500.0, metavar="M", help="of each line")
     parser.add_argument("--contrast", type=float, default=None, metavar="DB", help="of all plumes")
-    parser.add_argument("--scenes", type=int, default=1000, help="of a training set")
-    parser.add_argument("--swaths", type=int, default=3, help="of each scene of a training set")
-    parser.add_argument(
-        "--validation", type=float, default=0.1, metavar="SHARE", help="of the scenes kept apart"
-    )
     parser.add_argument(
         "--pace",
         type=float,
@@ -40,6 +35,57 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="write at N times the speed of the cruise, growing files as a sounder does "
         "(default: as fast as possible)",
+    )
+    _add_dataset_arguments(parser)
+
+
+def _add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("labelled sets (--kind dataset)")
+    group.add_argument("--scenes", type=int, default=1000, help="(default: %(default)s)")
+    group.add_argument(
+        "--swaths", type=int, default=15, help="of a scene, consecutive (default: %(default)s)"
+    )
+    group.add_argument(
+        "--pictures", type=int, default=6, help="kept of each scene (default: %(default)s)"
+    )
+    group.add_argument(
+        "--validation", type=float, default=0.1, metavar="SHARE", help="of the scenes kept apart"
+    )
+    group.add_argument(
+        "--encoding", choices=("layers", "grey"), default="layers", help="(default: %(default)s)"
+    )
+    group.add_argument(
+        "--grey-share",
+        type=float,
+        default=0.3,
+        metavar="SHARE",
+        help="of the training scenes drawn in grey whatever the encoding (default: %(default)s)",
+    )
+    group.add_argument(
+        "--inject", type=Path, nargs="+", default=(), metavar="FILE",
+        help="raw files whose pings some scenes are put into",
+    )
+    group.add_argument(
+        "--inject-validation", type=Path, nargs="+", default=(), metavar="FILE",
+        help="the same for validation scenes: a file serves one split",
+    )
+    group.add_argument(
+        "--inject-share", type=float, default=0.25, metavar="SHARE",
+        help="of the scenes put into real pings (default: %(default)s)",
+    )
+    group.add_argument(
+        "--frozen",
+        action="store_true",
+        help="a test set, which training refuses: validation alone, with the untouched pings of "
+        "the --inject files; needs a seed that models/frozen.yaml reserves",
+    )
+    group.add_argument(
+        "--sheet", type=int, default=640, metavar="PX",
+        help="side of training pictures (default: %(default)s)"
+    )
+    group.add_argument(
+        "--workers", type=whole_number, default=1, metavar="N",
+        help="processes; the set does not depend on their number (default: %(default)s)",
     )
 
 
@@ -54,11 +100,19 @@ def _make_dataset(options: argparse.Namespace) -> int:
     wanted = DatasetOptions(
         scenes=options.scenes,
         swaths_per_scene=options.swaths,
+        pictures_per_scene=options.pictures,
         validation_share=options.validation,
         seed=options.seed,
+        encoding=options.encoding,
+        grey_share=options.grey_share,
+        inject=tuple(options.inject),
+        inject_validation=tuple(options.inject_validation),
+        inject_share=options.inject_share,
+        frozen=options.frozen,
+        sheet_px=options.sheet,
     )
     with progress("scenes", options.scenes) as advance:
-        path = make_dataset(options.out, wanted, lambda _: advance())
+        path = make_dataset(options.out, wanted, advance, workers=options.workers)
     print_json({"data": str(path), "scenes": options.scenes, "seed": options.seed})
     return 0
 

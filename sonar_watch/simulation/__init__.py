@@ -8,5 +8,8 @@ bodies.py    functions that draw plumes, fish and layers into a swath
 echo.py      what a sounder hears of a scene: one WaterColumnPing and its true boxes
 cruise.py    a ship sails lines over a scene: states, pings, the truth
 writing.py   raw twins, pictures with sidecars, truth.json
-dataset.py   training pictures with YOLO labels
+passages.py  a ship passes over a random scene: consecutive swaths
+recordings.py  real pings as a background; injection.py puts simulated bodies into them
+labels.py, sheets.py  true boxes as labels; pictures stacked into squares
+dataset.py   labelled sets for training and tests
 """

@@ -1,218 +1,379 @@
-"""Training pictures from the simulator: PNG, YOLO labels, data.yaml.
+"""Labelled sets from the simulator: pictures, YOLO labels, truth, dataset.yaml.
 
-Every picture passes through the same raster as a ping at sea. Splits are by scene: no scene
-gives pictures to two splits. Fans are wide and low, networks are trained on squares: training
-pictures are sheets, several fans above one another, so that no computation goes into black;
-validation pictures are single fans, as the detector will see them.
+    shard of scenes -> passages -> rasteriser, in order -> pictures kept -> sheets or single fans
+
+Every picture passes through the same raster as a ping at sea, with the pings before it in the
+raster's memory. Splits are by survey: no scene and no real file gives pictures to two splits.
+Training pictures are sheets (see `sheets`); validation and test pictures are single fans, as
+the detector will see them.
+
+Work is cut into shards of a few scenes that know nothing of each other: the set is the same
+however many processes make it, and a set that was cut short goes on where it stopped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+import json
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
-from sonar_watch.detection.detections import Detections
+from sonar_watch.atomic import whole_file
 from sonar_watch.errors import ConfigurationError
-from sonar_watch.images import write_png
-from sonar_watch.learning.annotations import write_dataset, write_labels
-from sonar_watch.records import ByteImage, FrameGeometry
-from sonar_watch.simulation.echo import TrueBox, hear
-from sonar_watch.simulation.scene import (
-    Scene,
-    random_layers,
-    random_noise,
-    random_plume,
-    random_school,
-    random_seabed,
-)
-from sonar_watch.simulation.ship import ShipState
-from sonar_watch.simulation.sounders import FAMILIES, sounder_for
+from sonar_watch.learning.annotations import write_dataset
+from sonar_watch.learning.frozen import known_frozen
+from sonar_watch.records import ByteImage
+from sonar_watch.simulation.injection import injected_passage, untouched_passage
+from sonar_watch.simulation.labels import CLASS_NAMES, label_of, to_label
+from sonar_watch.simulation.passages import Passage, simulated_passage
+from sonar_watch.simulation.recordings import Recording, read_recording
+from sonar_watch.simulation.sheets import Picture, stack
 from sonar_watch.watercolumn.opencv import opencv
 from sonar_watch.watercolumn.raster import Rasteriser, RasterOptions
 
-Row = tuple[float, ...]
-Rows = list[Row]
-CLASS_NAMES = ("signal", "noise")
-FAINTEST_DB = 6.5
-"""True boxes below this contrast are not labelled."""
+__all__ = ["DatasetOptions", "Disturb", "make_dataset", "to_label"]
+
+Encoding = Literal["layers", "grey"]
+Split = Literal["train", "val"]
+Disturb = Callable[[ByteImage, np.random.Generator], ByteImage]
+"""Returns a grey picture of the same size as it is after a screenshot, JPEG, colour map …"""
+
+SCENES_PER_SHARD = 8
+_RECIPE = "recipe.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetOptions:
-    """What `sonar-watch simulate --dataset` makes.
+    """What `sonar-watch simulate --kind dataset` makes.
 
     Parameters
     ----------
     scenes : int
-        Seabeds with what lives over them; each gives `swaths_per_scene` pictures.
+        Seabeds with what lives over them; the ship passes over each once.
     swaths_per_scene : int
+        Consecutive swaths of a passage, for each configuration of its sounder.
+    warm_up : int
+        Swaths at its begin, for each configuration, that fill the raster's memory alone.
+    pictures_per_scene : int
+        Pictures kept, evenly spread over the rest.
     validation_share : float
-        Share of the scenes kept for validation, 0 to 0.9.
+        Share of the scenes kept for validation, 0 to 1.
     depth_m : tuple of float
         Least and greatest depth; drawn evenly on a logarithmic scale.
     seed : int
+    encoding : {"layers", "grey"}
+    grey_share : float
+        Share of the training scenes drawn in grey whatever the encoding, so that one network
+        serves plain pictures too.
+    disturbed_share : float
+        Share of those that pass through `disturb`, where one is given.
+    inject : tuple of Path
+        Raw files, training scenes are put into.
+    inject_validation : tuple of Path
+        The same for validation scenes.
+    inject_share : float
+        Share of the scenes put into real pings where there are any.
+    frozen : bool
+        A set for tests: all scenes are validation, `inject` files included, and the untouched
+        pings of those files are added. Training refuses it.
     max_side_px : int
         Of the fan as drawn.
     sheet_px : int
         Side of a training sheet; fans are scaled to its width as the detector scales them.
+
+    Raises
+    ------
+    ConfigurationError
+        Numbers that make no set, or a real file in two splits.
     """
 
     scenes: int = 1000
-    swaths_per_scene: int = 3
+    swaths_per_scene: int = 15
+    warm_up: int = 4
+    pictures_per_scene: int = 6
     validation_share: float = 0.1
-    depth_m: tuple[float, float] = (60.0, 2500.0)
+    depth_m: tuple[float, float] = (30.0, 4000.0)
     seed: int = 1
+    encoding: Encoding = "layers"
+    grey_share: float = 0.3
+    disturbed_share: float = 0.5
+    inject: tuple[Path, ...] = ()
+    inject_validation: tuple[Path, ...] = ()
+    inject_share: float = 0.25
+    frozen: bool = False
     max_side_px: int = 1024
     sheet_px: int = 640
 
     def __post_init__(self) -> None:
-        if self.scenes < 1 or self.swaths_per_scene < 1 or not 0 <= self.validation_share <= 0.9:
+        if self.scenes < 1 or not 0 <= self.warm_up < self.swaths_per_scene:
             raise ConfigurationError(
-                "expected at least one scene and one swath, and a validation share of 0 to 0.9"
+                "expected a scene or more, and fewer swaths to warm up than swaths, received "
+                f"{self.scenes}, {self.warm_up}, {self.swaths_per_scene}"
             )
+        if not 1 <= self.pictures_per_scene <= self.swaths_per_scene - self.warm_up:
+            raise ConfigurationError(
+                "pictures_per_scene: expected from 1 to the swaths after the warm-up, received "
+                f"{self.pictures_per_scene}"
+            )
+        for name in ("validation_share", "grey_share", "disturbed_share", "inject_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigurationError(f"{name}: expected 0..1, received {getattr(self, name)}")
+        if not 10 <= self.depth_m[0] <= self.depth_m[1]:
+            raise ConfigurationError(f"depth_m: expected 10 <= low <= high, got {self.depth_m}")
+        if self.encoding not in ("layers", "grey"):
+            raise ConfigurationError(f"encoding: expected layers or grey, got {self.encoding!r}")
+        both = {path.stem for path in self.inject} & {path.stem for path in self.inject_validation}
+        if both:
+            raise ConfigurationError(f"inject: expected each file in one split, received {both}")
+
+    def recordings(self, split: Split) -> tuple[Path, ...]:
+        """Return the raw files that scenes of a split are put into."""
+        if split == "train":
+            return self.inject
+        return self.inject + self.inject_validation if self.frozen else self.inject_validation
 
 
-def to_label(box: TrueBox, geometry: FrameGeometry) -> Row | None:
-    """Return x1 y1 x2 y2 class in pixels of a true box; None when nobody could see it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shard:
+    """A part of the set that is made at one go.
 
-    A label on what cannot be told from noise teaches the network to see things.
+    Parameters
+    ----------
+    split : {"train", "val"}
+    name : str
+        Begins the names of its pictures.
+    scenes : tuple of int
+        Indices of its scenes.
+    recording : Path or None
+        Instead of scenes: the raw file whose untouched pings it holds.
     """
-    x1, y1 = geometry.to_pixels(box.across_track_m[0], box.depth_m[0])
-    x2, y2 = geometry.to_pixels(box.across_track_m[1], box.depth_m[1])
-    limits = (geometry.width_px, geometry.height_px)
-    corners = np.clip([x1, y1, x2, y2], 0, limits * 2)
-    size = corners[2:] - corners[:2]
-    if size[0] < 4 or size[1] < 6 or box.contrast_db < FAINTEST_DB:
-        return None
-    x1, y1, x2, y2 = map(float, corners)
-    return x1, y1, x2, y2, float(CLASS_NAMES.index(box.class_name))
+
+    split: Split
+    name: str
+    scenes: tuple[int, ...] = ()
+    recording: Path | None = None
 
 
 def make_dataset(
-    out: Path, options: DatasetOptions, progress: Callable[[int], None] = lambda _: None
+    out: Path,
+    options: DatasetOptions,
+    progress: Callable[[int], None] = lambda _: None,
+    *,
+    workers: int = 1,
+    disturb: Disturb | None = None,
 ) -> Path:
-    """Write `images/{train,val}`, `labels/{train,val}` and `data.yaml`; return the last.
+    """Write a labelled set and return its `dataset.yaml`.
+
+    Writes `images/{train,val}`, `labels/{train,val}`, `truth/{train,val}.jsonl`. A second call
+    with the same options makes what is missing.
 
     Parameters
     ----------
     progress : callable
-        Called with the number of scenes done.
+        Called with the number of scenes done since the last call.
+    workers : int
+        Processes; the set does not depend on their number.
+    disturb : callable, optional
+        A function of a module when there are several workers.
+
+    Raises
+    ------
+    ConfigurationError
+        A seed or a real file kept for tests in a set that is not frozen, or a folder that holds
+        another set.
     """
+    _refuse_reserved(options)
+    _claim(out, options)
+    shards = list(shards_of(options))
+    left = [shard for shard in shards if not _part(out, shard).exists()]
+    progress(sum(len(shard.scenes) for shard in shards if shard not in left))
+    make = partial(make_shard, out, options, disturb=disturb)
+    if workers == 1:
+        for shard in left:
+            progress(make(shard))
+    else:
+        _make_side_by_side(make, left, workers, progress)
+    return _complete(out, options, shards)
+
+
+def _make_side_by_side(
+    make: Callable[[Shard], int],
+    shards: Iterable[Shard],
+    workers: int,
+    progress: Callable[[int], None],
+) -> None:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
+        waiting = [pool.submit(make, shard) for shard in shards]
+        try:
+            for done in as_completed(waiting):
+                progress(done.result())
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _one_thread() -> None:
+    """One process a core: OpenCV's own threads would only get in the way."""
+    opencv().setNumThreads(1)
+
+
+def _refuse_reserved(options: DatasetOptions) -> None:
+    frozen = known_frozen()
+    kept = [path.stem for path in (*options.inject, *options.inject_validation)
+            if path.stem in frozen]
+    if not options.frozen and (kept or frozen.has_seed(options.seed)):
+        what = ", ".join(kept) or f"seed {options.seed}"
+        raise ConfigurationError(f"{what}: kept for tests; expected others, or a frozen set")
+    if options.frozen and frozen.seeds and not frozen.has_seed(options.seed):
+        raise ConfigurationError(
+            f"seed {options.seed}: expected one kept for tests, one of {frozen.seeds}"
+        )
+
+
+def _claim(out: Path, options: DatasetOptions) -> None:
+    """Write the recipe of a set; refuse a folder that holds a set of another."""
+    recipe = json.dumps(asdict(options), indent=1, default=str)
+    path = out / _RECIPE
+    if path.exists() and path.read_text(encoding="utf-8") != recipe:
+        raise ConfigurationError(f"{out}: holds a set made with other options; choose another")
+    (out / "truth" / "parts").mkdir(parents=True, exist_ok=True)
     for split in ("train", "val"):
         (out / "images" / split).mkdir(parents=True, exist_ok=True)
-    raster = Rasteriser(RasterOptions(max_side_px=options.max_side_px))
+    path.write_text(recipe, encoding="utf-8")
+
+
+def shards_of(options: DatasetOptions) -> Iterator[Shard]:
+    """Yield the parts of a set: validation first, then training, then untouched pings."""
     validation = round(options.scenes * options.validation_share)
-    sheet = _Sheet(out, options.sheet_px)
-    for index in range(options.scenes):
-        for number, fan in enumerate(_fans_of_scene(index, options, raster)):
-            if index < validation:
-                _write_picture(out, "val", f"{index:06d}_{number}", *fan)
-            else:
-                sheet.add(*fan)
-        progress(index + 1)
-    sheet.write()
-    return write_dataset(out, CLASS_NAMES)
-
-
-def _fans_of_scene(
-    index: int, options: DatasetOptions, raster: Rasteriser
-) -> Iterator[tuple[ByteImage, Rows]]:
-    """Yield each swath's picture and its labels, rows of x1 y1 x2 y2 class."""
-    rng = np.random.default_rng((options.seed, index))
-    low, high = np.log(options.depth_m)
-    depth = float(np.exp(rng.uniform(low, high)))
-    sounder = sounder_for(str(rng.choice(sorted(FAMILIES))), depth)
-    scene = random_scene(rng, depth)
-    for number in range(options.swaths_per_scene):
-        state = ShipState(
-            time_utc=datetime(2026, 1, 1, tzinfo=UTC),
-            east_m=float(rng.normal(0, 0.03 * depth)),
-            north_m=float(rng.normal(0, 0.03 * depth)),
-            heading_deg=0.0,  # plumes and schools are spread along the fan, east and west
-            ping_counter=number,
-        )
-        ping, boxes = hear(scene, sounder, state, seed=int(rng.integers(2**31)))
-        frame = raster.frame(ping)
-        yield frame.image, [row for box in boxes if (row := to_label(box, frame.geometry))]
-
-
-class _Sheet:
-    """A square picture filled with fans from the top down."""
-
-    def __init__(self, out: Path, side_px: int) -> None:
-        self._out, self._side_px, self._number = out, side_px, 0
-        self._image = np.zeros((side_px, side_px), np.uint8)
-        self._labels: Rows = []
-        self._filled_px = 0
-
-    def add(self, image: ByteImage, labels: Rows) -> None:
-        """Put a fan below the others; the full sheet is written first when it does not fit."""
-        scale = self._side_px / max(image.shape)
-        size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
-        if self._filled_px + size[1] > self._side_px:
-            self.write()
-        top = self._filled_px
-        cv2 = opencv()
-        resized = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
-        self._image[top : top + size[1], : size[0]] = resized
-        shift = np.array([0, top, 0, top, 0])
-        factor = np.array([scale, scale, scale, scale, 1])
-        self._labels += [tuple(np.array(row) * factor + shift) for row in labels]
-        self._filled_px += size[1]
-
-    def write(self) -> None:
-        """Write what is on the sheet and take a new one."""
-        if not self._filled_px:
-            return
-        _write_picture(self._out, "train", f"{self._number:06d}", self._image, self._labels)
-        self._number += 1
-        self._image = np.zeros_like(self._image)
-        self._labels, self._filled_px = [], 0
-
-
-def _write_picture(out: Path, split: str, stem: str, image: ByteImage, labels: Rows) -> None:
-    write_png(out / "images" / split / f"{stem}.png", image)
-    write_labels(
-        out / "labels" / split / f"{stem}.txt",
-        _as_detections(labels),
-        image.shape[1],
-        image.shape[0],
+    validation = options.scenes if options.frozen else validation
+    parts: tuple[tuple[Split, int, int], ...] = (
+        ("val", 0, validation),
+        ("train", validation, options.scenes),
     )
+    for split, first, end in parts:
+        for start in range(first, end, SCENES_PER_SHARD):
+            scenes = tuple(range(start, min(start + SCENES_PER_SHARD, end)))
+            yield Shard(split=split, name=f"{start:06d}", scenes=scenes)
+    for path in options.recordings("val") if options.frozen else ():
+        yield Shard(split="val", name=path.stem, recording=path)
 
 
-def _as_detections(labels: Rows) -> Detections:
-    rows = [[*corners, 1.0, class_id] for *corners, class_id in labels]
-    return Detections.from_rows(np.array(rows).reshape(-1, 6), CLASS_NAMES)
+def make_shard(
+    out: Path, options: DatasetOptions, shard: Shard, disturb: Disturb | None = None
+) -> int:
+    """Write the pictures of one shard; return the number of its scenes."""
+    pictures = _pictures_of_shard(options, shard, disturb)
+    if shard.split == "train":
+        mixed = list(pictures)
+        rng = np.random.default_rng((options.seed, *shard.scenes))
+        shuffled = [mixed[place] for place in rng.permutation(len(mixed))]
+        pictures = stack(shuffled, options.sheet_px)
+    lines = [
+        picture.write(out, shard.split, f"{shard.name}_{number:03d}")
+        for number, picture in enumerate(pictures)
+    ]
+    with whole_file(_part(out, shard)) as file:
+        file.write("".join(line + "\n" for line in lines).encode())
+    return len(shard.scenes)
 
 
-def random_scene(rng: np.random.Generator, depth_m: float) -> Scene:
-    """Return a scene under the ship: a fifth empty, the others with plumes, fish or both."""
-    reach = 1.2 * depth_m
-    kind = rng.random()
-    plumes = int(rng.integers(1, 4)) if kind < 0.65 else 0
-    schools = int(rng.integers(1, 5)) if 0.35 < kind < 0.82 else 0
-    return Scene(
-        seabed=random_seabed(rng, depth_m),
-        plumes=tuple(
-            random_plume(
-                rng,
-                f"plume-{number}",
-                float(rng.uniform(-reach, reach)),
-                float(rng.uniform(-reach, reach)) * 0.02,
-                depth_m,
+def _part(out: Path, shard: Shard) -> Path:
+    return out / "truth" / "parts" / f"{shard.split}-{shard.name}.jsonl"
+
+
+def _complete(out: Path, options: DatasetOptions, shards: Iterable[Shard]) -> Path:
+    """Join the truth of the shards and write `dataset.yaml`."""
+    surveys: dict[str, list[str]] = {"train": [], "val": []}
+    with (
+        whole_file(out / "truth" / "train.jsonl") as train,
+        whole_file(out / "truth" / "val.jsonl") as val,
+    ):
+        for shard in shards:
+            text = _part(out, shard).read_bytes()
+            (train if shard.split == "train" else val).write(text)
+            for line in text.splitlines():
+                surveys[shard.split] += _surveys_of(json.loads(line))
+    return write_dataset(out, CLASS_NAMES, surveys=surveys, frozen=options.frozen)
+
+
+def _surveys_of(truth: dict[str, Any]) -> list[str]:
+    names: list[str] = truth.get("surveys", [truth["survey"]])
+    return names
+
+
+def _pictures_of_shard(
+    options: DatasetOptions, shard: Shard, disturb: Disturb | None
+) -> Iterator[Picture]:
+    if shard.recording is not None:
+        passage = untouched_passage(_recording(shard.recording))
+        yield from pictures_of(passage, options, range(passage.count), options.encoding)
+    for index in shard.scenes:
+        rng = np.random.default_rng((options.seed, index))
+        passage = _passage(index, rng, options, shard.split)
+        grey = shard.split == "train" and rng.random() < options.grey_share
+        encoding = "grey" if grey else options.encoding
+        kept = kept_swaths(passage, options)
+        shown = pictures_of(passage, options, kept, encoding)
+        if disturb and encoding == "grey" and rng.random() < options.disturbed_share:
+            shown = (_disturbed(picture, disturb, rng) for picture in shown)
+        yield from shown
+
+
+def _passage(
+    index: int, rng: np.random.Generator, options: DatasetOptions, split: Split
+) -> Passage:
+    files = options.recordings(split)
+    scene = f"{'frozen' if options.frozen else 'sim'}-{options.seed}-{index:06d}"
+    if files and rng.random() < options.inject_share:
+        recording = _recording(files[int(rng.integers(len(files)))])
+        return injected_passage(scene, rng, recording, options.swaths_per_scene)
+    return simulated_passage(scene, rng, options.depth_m, options.swaths_per_scene)
+
+
+@lru_cache(maxsize=16)
+def _recording(path: Path) -> Recording:
+    return read_recording(path)
+
+
+def kept_swaths(passage: Passage, options: DatasetOptions) -> list[int]:
+    """Return the indices of the swaths that become pictures, evenly spread after the warm-up."""
+    first = min(options.warm_up * passage.configurations, passage.count - 1)
+    places = np.linspace(first, passage.count - 1, options.pictures_per_scene)
+    return sorted({int(place) for place in places.round()})
+
+
+def pictures_of(
+    passage: Passage, options: DatasetOptions, kept: Iterable[int], encoding: Encoding
+) -> Iterator[Picture]:
+    """Yield the pictures of the swaths `kept`; without a memory no others are even heard."""
+    raster = Rasteriser(RasterOptions(max_side_px=options.max_side_px, encoding=encoding))
+    wanted = set(kept)
+    for index in range(passage.count):
+        if index not in wanted and encoding == "grey":
+            continue
+        ping, boxes = passage.hear(index)
+        frame = raster.frame(ping)
+        if index in wanted:
+            labels = (label_of(box, frame.geometry) for box in boxes)
+            yield Picture(
+                image=frame.image,
+                labels=tuple(label for label in labels if label),
+                surveys=(passage.survey,),
+                scenes=(passage.scene,),
+                kind=passage.kind,
             )
-            for number in range(plumes)
-        ),
-        schools=tuple(
-            random_school(
-                rng, float(rng.uniform(-reach, reach)), float(rng.normal(0, 0.01 * reach)), depth_m
-            )
-            for _ in range(schools)
-        ),
-        layers=random_layers(rng, depth_m),
-        noise=random_noise(rng),
+
+
+def _disturbed(picture: Picture, disturb: Disturb, rng: np.random.Generator) -> Picture:
+    image = disturb(picture.image, rng)
+    return Picture(
+        image=image, labels=picture.labels, surveys=picture.surveys, scenes=picture.scenes,
+        kind=picture.kind,
     )

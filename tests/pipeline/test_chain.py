@@ -34,7 +34,7 @@ from sonar_watch.records import (
     WaterColumnPing,
 )
 from sonar_watch.simulation.cruise import demo_survey
-from sonar_watch.simulation.dataset import to_label
+from sonar_watch.simulation.labels import to_label
 from sonar_watch.simulation.echo import hear
 from sonar_watch.watercolumn.raster import Rasteriser, RasterOptions
 

@@ -1,0 +1,289 @@
+"""Simulated plumes and fish put into real pings, sample by sample, over consecutive pings.
+
+The functions that draw bodies over simulated water draw them here over real water: the rays,
+bottom and background power are those of the ping (`recordings.Water`). Their power, with
+speckle of its own, is added to the real power; what the sounder would write is rounded to half
+decibels, and what stays below its threshold stays at the floor. Samples without a body keep
+their bytes.
+
+Real files with water column are mostly of shallow water. There the bodies live in a sea of
+metres that are made longer (`_Sea.stretch`): a harbour of 4 m holds the plumes of 200 m,
+fifty times smaller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sonar_watch.records import FLOOR_HALF_DB, FloatArray, WaterColumnPing
+from sonar_watch.simulation.bodies import draw_bodies
+from sonar_watch.simulation.cruise import ping_cycle_s
+from sonar_watch.simulation.passages import SPEED_M_S, Heard, Passage, laid_along, random_scene
+from sonar_watch.simulation.recordings import Recording, Water
+from sonar_watch.simulation.scene import Scene, Seabed
+from sonar_watch.simulation.ship import ShipState
+from sonar_watch.simulation.sounders import SOUND_SPEED_M_S, Sounder
+from sonar_watch.simulation.swath import Grid, Swath, TrueBox
+
+MOST_SWATHS = 45
+"""Of an injected passage, however many configurations take turns."""
+
+_BODIES = frozenset({"plumes", "schools", "dolphins", "fish"})
+"""Of a scene, what is put into real water: its layers, walls and noise are its own."""
+
+_SEA_M = (60.0, 600.0)
+"""Depths for which bodies are drawn into shallower water."""
+
+_NOTICEABLE = 0.02
+"""A body of less than this share of the real power leaves a sample as it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _RecordedSeabed(Seabed):
+    """The seabed a ship on a straight course recorded: the same all along it."""
+
+    heading_deg: float
+    across_m: tuple[float, ...]
+    level_m: tuple[float, ...]
+
+    def at(self, east_m: FloatArray | float, north_m: FloatArray | float) -> FloatArray:
+        """Return the depth below the surface at a place in metres from the origin."""
+        course = np.radians(self.heading_deg)
+        starboard = np.asarray(east_m) * np.cos(course) - np.asarray(north_m) * np.sin(course)
+        return np.asarray(np.interp(starboard, self.across_m, self.level_m))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sea:
+    """Where the bodies live: the world of a recording, its metres `stretch` times as long."""
+
+    scene: Scene
+    heading_deg: float
+    stretch: float
+    step_m: float
+    seed: int
+
+
+def untouched_passage(recording: Recording) -> Passage:
+    """Return a recording as it is: each ping once, no bodies."""
+
+    def hear_one(index: int) -> Heard:
+        return recording.pings[index], ()
+
+    return Passage(
+        survey=recording.name,
+        scene="",
+        kind="real",
+        count=len(recording.pings),
+        configurations=recording.configurations,
+        hear=hear_one,
+    )
+
+
+def injected_passage(
+    name: str,
+    rng: np.random.Generator,
+    recording: Recording,
+    swaths: int,
+    make_scene: Callable[[np.random.Generator, float], Scene] = random_scene,
+) -> Passage:
+    """Return a passage over the plumes and fish of a random scene, heard in real pings.
+
+    The ship sails on straight while the recording is played forth and back, at the speed it had
+    where its navigation tells one that ships survey at.
+
+    Parameters
+    ----------
+    name : str
+        Of the scene; the survey is the recording.
+    rng : numpy Generator
+        Decides everything.
+    recording : Recording
+    swaths : int
+        Of each of the recording's configurations.
+    make_scene : callable
+        Returns a scene for a depth in metres.
+    """
+    count = min(swaths * recording.configurations, max(swaths, MOST_SWATHS))
+    sea = _open_sea(rng, recording, count, make_scene)
+
+    def hear_one(index: int) -> Heard:
+        water = recording.water(recording.order(index))
+        time_s = index * max(recording.interval_s, 0.01)
+        ping = replace(
+            water.ping,
+            time_utc=recording.pings[0].time_utc + timedelta(seconds=time_s),
+            ping_counter=recording.pings[0].ping_counter + index,
+        )
+        return _heard(replace(water, ping=ping), sea, (index - count / 2) * sea.step_m, index)
+
+    return Passage(
+        survey=recording.name,
+        scene=name,
+        kind="injected",
+        count=count,
+        configurations=recording.configurations,
+        hear=hear_one,
+    )
+
+
+def _open_sea(
+    rng: np.random.Generator,
+    recording: Recording,
+    count: int,
+    make_scene: Callable[[np.random.Generator, float], Scene],
+) -> _Sea:
+    across_m, level_m = _seabed(recording)
+    depth = float(np.median(level_m))
+    sea_depth = max(depth, float(np.exp(rng.uniform(*np.log(_SEA_M)))))
+    stretch = 1.0 if depth > _SEA_M[0] and rng.random() < 0.5 else sea_depth / depth
+    heading = float(rng.uniform(0, 360))
+    step_m = _step_m(rng, recording, depth * stretch, stretch)
+    seabed = _RecordedSeabed(
+        depth_m=depth * stretch,
+        heading_deg=heading,
+        across_m=tuple((across_m * stretch).tolist()),
+        level_m=tuple((level_m * stretch).tolist()),
+    )
+    scene = laid_along(make_scene(rng, depth * stretch), rng, heading, count * step_m)
+    return _Sea(
+        scene=replace(_bodies_alone(scene), seabed=seabed),
+        heading_deg=heading,
+        stretch=stretch,
+        step_m=step_m,
+        seed=int(rng.integers(2**31)),
+    )
+
+
+def _seabed(recording: Recording) -> tuple[FloatArray, FloatArray]:
+    """Across-track and depth of the seabed, the median over the pings."""
+    waters = [recording.water(index) for index in range(len(recording.pings))]
+    known = [one for one in waters if one.seabed_across_m.size > 1]
+    if not known:
+        deepest = float(np.median([one.grid.depth_m.max() for one in waters]))
+        return np.array([-deepest, deepest]), np.array([deepest, deepest])
+    edges = [one.seabed_across_m[[0, -1]] for one in known]
+    port, starboard = np.median(edges, axis=0)
+    across = np.linspace(port, starboard, 65)
+    depths = [
+        np.interp(across, *_ascending(one.seabed_across_m, one.seabed_depth_m)) for one in known
+    ]
+    return across, np.median(depths, axis=0)
+
+
+def _ascending(across: FloatArray, depth: FloatArray) -> tuple[FloatArray, FloatArray]:
+    order = np.argsort(across, kind="stable")
+    return across[order], depth[order]
+
+
+def _step_m(
+    rng: np.random.Generator, recording: Recording, depth_m: float, stretch: float
+) -> float:
+    """Metres from swath to swath: the ship's own where they are those of a survey."""
+    cycle_s = ping_cycle_s(Sounder(), depth_m)
+    slow, fast = (speed * cycle_s / recording.configurations for speed in SPEED_M_S)
+    if recording.speed_m_s is not None:
+        own = recording.speed_m_s * recording.interval_s * stretch
+        if slow / 2 < own < 2 * fast:
+            return own
+    return float(rng.uniform(slow, fast))
+
+
+def _bodies_alone(scene: Scene) -> Scene:
+    """A scene without what real water has of its own."""
+    others: dict[str, Any] = {
+        field.name: ()
+        for field in fields(scene)
+        if isinstance(getattr(scene, field.name), tuple)
+        and field.name not in _BODIES
+        and field.name != "origin"
+    }
+    return replace(scene, **others)
+
+
+def _heard(water: Water, sea: _Sea, along_m: float, index: int) -> Heard:
+    """One real ping with the bodies of the sea in it, and their boxes in real metres."""
+    swath = _open_swath(water, sea, along_m, index)
+    draw_bodies(swath)
+    samples = _mixed(water, swath)
+    ping = water.ping if samples is None else _with_samples(water.ping, samples)
+    return ping, tuple(_in_real_metres(box, sea.stretch) for box in swath.boxes)
+
+
+def _open_swath(water: Water, sea: _Sea, along_m: float, index: int) -> Swath:
+    """The real ping's rays, bottom and power, in the metres of the sea."""
+    ping, grid, stretch = water.ping, water.grid, sea.stretch
+    course = np.radians(sea.heading_deg)
+    sounder = Sounder(
+        beams=grid.angle_deg.size,
+        half_fan_deg=float(np.abs(grid.angle_deg).max()),
+        beam_width_deg=ping.beam_width_deg,
+        sample_rate_hz=SOUND_SPEED_M_S / (2 * ping.metres_per_sample * stretch),
+        transducer_depth_m=ping.transducer_depth_m * stretch,
+        lever_forward_m=0.0,
+        lever_starboard_m=0.0,
+    )
+    state = ShipState(
+        time_utc=ping.time_utc,
+        east_m=along_m * float(np.sin(course)),
+        north_m=along_m * float(np.cos(course)),
+        heading_deg=sea.heading_deg,
+        ping_counter=ping.ping_counter,
+        swath=ping.swath,
+    )
+    k = np.float32(stretch)
+    longer = Grid(grid.angle_deg, grid.range_m * k, grid.across_m * k, grid.depth_m * k)
+    swath = Swath(
+        sea.scene, sounder, state, np.random.default_rng((sea.seed, index)),
+        bottom_m=water.bottom_m * stretch, grid=longer, ambient=water.ambient,
+    )
+    swath.power = water.surroundings.copy()
+    return swath
+
+
+def _mixed(water: Water, swath: Swath) -> npt.NDArray[np.int8] | None:
+    """Real power and that of the bodies, as samples; None when no sample changes.
+
+    Where a body takes power away (a shadow), real power is scaled down.
+    """
+    added = swath.power - water.surroundings
+    touched = np.abs(added) > _NOTICEABLE * water.surroundings
+    touched &= water.recorded
+    if not touched.any():
+        return None
+    extra, around = added[touched], water.surroundings[touched]
+    speckle = swath.rng.standard_exponential(extra.size, dtype=np.float32)
+    total = water.power[touched] * np.minimum(1 + extra / around, 1)
+    total += np.maximum(extra, 0) * speckle
+    level = np.round(20 * np.log10(np.maximum(total, 1e-12)))
+    samples = water.samples.copy()
+    samples[touched] = np.clip(level, FLOOR_HALF_DB, 127).astype(np.int8)
+    return samples
+
+
+def _with_samples(ping: WaterColumnPing, samples: npt.NDArray[np.int8]) -> WaterColumnPing:
+    """Put samples that begin at range 0 back to where the beams begin."""
+    if not ping.first_sample.any():
+        return replace(ping, samples_half_db=samples)
+    width = ping.samples_half_db.shape[1]
+    column = ping.first_sample[:, None] + np.arange(width)
+    column = np.minimum(column, samples.shape[1] - 1)
+    moved = np.take_along_axis(samples, column, axis=1)
+    moved[np.arange(width) >= ping.sample_count[:, None]] = FLOOR_HALF_DB
+    return replace(ping, samples_half_db=moved)
+
+
+def _in_real_metres(box: TrueBox, stretch: float) -> TrueBox:
+    left, right = box.across_track_m
+    top, low = box.depth_m
+    return replace(
+        box,
+        across_track_m=(left / stretch, right / stretch),
+        depth_m=(top / stretch, low / stretch),
+    )
