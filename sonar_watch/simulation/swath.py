@@ -21,6 +21,9 @@ from sonar_watch.simulation.sounders import Sounder
 _FWHM = 2.355
 VISIBLE_DB = 3.0
 """A true box holds what raises the level by this much."""
+_VISIBLE = 10 ** (VISIBLE_DB / 10) - 1
+_BARELY = 0.26
+"""Power over that of the surroundings (1 dB) below which a body's core is drowned."""
 _FEWEST_SAMPLES = 12
 """Fewer samples than this are no body that a person would box."""
 _CORE = 0.5
@@ -193,6 +196,7 @@ class Swath:
         class_name: str,
         name: str,
         min_height_m: float = 0.0,
+        outline: Float32Array | None = None,
     ) -> None:
         """Add a body's power; note its true box where it stands out of its surroundings.
 
@@ -208,35 +212,42 @@ class Swath:
         name : str
         min_height_m : float
             Lower boxes are not noted.
+        outline : ndarray, shape of the window, optional
+            The body without its pattern: what its box follows, so that gaps do not cut it.
         """
         reach = self.grid.range_m[window[1]]
         before = reach < (0.995 * self.bottom_m[window[0]]).astype(np.float32)[:, None]
-        added = body * before * self.ambient[window] * self.hearing[window[0]]
-        added *= np.float32(10 ** (contrast_db / 10))
-        ratio = added / self.power[window]
+        scale = before * self.ambient[window] * self.hearing[window[0]]
+        scale *= np.float32(10 ** (contrast_db / 10))
+        added, surroundings = body * scale, self.power[window].copy()
         self.power[window] += added.astype(np.float32)
-        if class_name:
-            self._note(window, body, ratio, class_name, name, min_height_m)
+        if not class_name:
+            return
+        even = body if outline is None else outline
+        seen = even * scale > _VISIBLE * surroundings
+        core = (even > _CORE) & (even * scale > _BARELY * surroundings)
+        if outline is not None:
+            seen |= core
+        self._note(window, seen, seen | core, added / surroundings, class_name, name, min_height_m)
 
     def _note(
         self,
         window: Window,
-        body: npt.NDArray[np.floating],
+        seen: npt.NDArray[np.bool_],
+        counted: npt.NDArray[np.bool_],
         ratio: npt.NDArray[np.floating],
         class_name: str,
         name: str,
         min_height_m: float,
     ) -> None:
-        y, z, _ = self.cut(window)
-        seen = ratio > 10 ** (VISIBLE_DB / 10) - 1
         if seen.sum() < _FEWEST_SAMPLES:
             return
+        y, z, _ = self.cut(window)
         left, right = np.percentile(y[seen], [3, 97])
         top, low = np.percentile(z[seen], [2, 99.5])
         if low - top < max(min_height_m, 4 * self.sounder.metres_per_sample):
             return
-        inside = (y >= left) & (y <= right) & (z >= top) & (z <= low)
-        counted = inside & (seen | ((body > _CORE) & (ratio > 0)))
+        counted &= (y >= left) & (y <= right) & (z >= top) & (z <= low)
         self.boxes.append(
             TrueBox(
                 class_name=class_name,
