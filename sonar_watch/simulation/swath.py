@@ -16,7 +16,7 @@ import numpy.typing as npt
 from sonar_watch.records import Float32Array, FloatArray
 from sonar_watch.simulation.scene import Scene
 from sonar_watch.simulation.ship import ShipState
-from sonar_watch.simulation.sounders import Sounder
+from sonar_watch.simulation.sounder import Sounder
 
 _FWHM = 2.355
 VISIBLE_DB = 3.0
@@ -263,16 +263,3 @@ def tilt_tangent(sounder: Sounder, state: ShipState) -> float:
     """Return the tangent of the angle by which a swath looks forward of the vertical."""
     tilt = sounder.swath_tilt_deg * (1 if state.swath == 0 else -1) * sounder.dual_swath
     return float(np.tan(np.radians(tilt)))
-
-
-def bottom_range_m(scene: Scene, sounder: Sounder, state: ShipState) -> FloatArray:
-    """Return the range to the seabed along each beam, shape (beams,): fixed-point iteration."""
-    angle, tilt = np.radians(sounder.beam_angle_deg), tilt_tangent(sounder, state)
-    sin, cos = np.sin(angle), np.cos(angle)
-    reach = np.full(angle.size, scene.seabed.depth_m) / cos
-    for _ in range(6):
-        forward = sounder.lever_forward_m + reach * cos * tilt
-        east, north = state.to_world(forward, sounder.lever_starboard_m + reach * sin)
-        depth = scene.seabed.at(east, north) - sounder.transducer_depth_m
-        reach = 0.5 * reach + 0.5 * np.maximum(depth, 1.0) / cos
-    return np.asarray(reach)
