@@ -13,6 +13,11 @@ from typing import Any
 
 import numpy as np
 
+_QUIET_SHARE = 0.15
+"""Surveys whose clear water lies below the lowest level that samples can hold."""
+_LOUDEST_DB = 50.0
+"""Bottom echoes above this would be cut at the highest level that samples can hold (63.5 dB)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:
@@ -113,9 +118,10 @@ class Noise:
 def random_noise(rng: np.random.Generator) -> Noise:
     """Return disturbances within what real files show; each kind is absent from most surveys."""
     bottom_db = float(rng.uniform(46, 76))
-    peak_db = float(rng.uniform(0, 30))
+    quiet = rng.random() < _QUIET_SHARE
+    ambient_db = float(rng.uniform(-70, -50) if quiet else rng.uniform(-50, -12))
     return Noise(
-        ambient_db=peak_db - bottom_db,
+        ambient_db=min(ambient_db, _LOUDEST_DB - bottom_db),
         **_background(rng),
         **_seabed_echo(rng),
         bottom_db=bottom_db,
@@ -136,9 +142,9 @@ def _sometimes(rng: np.random.Generator, share: float, low: float, high: float) 
 def _background(rng: np.random.Generator) -> dict[str, Any]:
     return {
         "rise_db": float(rng.uniform(0, 6)),
-        "decade_db": float(rng.uniform(0, 25)),
+        "decade_db": float(rng.uniform(3, 30)),
         "surface_db": _sometimes(rng, 0.7, 5, 30),
-        "surface_share": float(rng.uniform(0.005, 0.06)),
+        "surface_share": float(rng.uniform(0.005, 0.04)),
         "edge_db": float(rng.uniform(-1, 6)),
         "ripple_db": float(rng.uniform(0, 1.2)),
     }

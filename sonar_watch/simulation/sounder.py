@@ -65,7 +65,7 @@ class Sounder:
     second_shift_hz: float = 0.0
     second_offset_db: float = 0.0
     past_bottom: float = 0.12
-    beam_blur: tuple[int, ...] = (1, 2)
+    beam_blur: tuple[int, ...] = (1, 1, 2)
     range_blur: tuple[int, ...] = (1,)
     transducer_depth_m: float = 6.0
     lever_forward_m: float = 8.0

@@ -68,7 +68,7 @@ FAMILIES: dict[str, Sounder] = {
         sector_offset_db=(1.0, 0.0),
         sector_isolation_db=3.0,
         sample_rate_hz=9000.0,
-        beam_blur=(1, 1),
+        beam_blur=(1, 1, 1),
         range_blur=(1, 1),
     ),
 }
@@ -189,7 +189,14 @@ def random_sounder(rng: np.random.Generator, depth_m: float) -> Sounder:
 def _beam_blur(beams_per_width: float) -> tuple[int, ...]:
     """Passes that blur speckle as wide beams do: by about 0.7 of a beam width (real files)."""
     wanted = 4 * (0.7 * beams_per_width) ** 2
-    choices: tuple[tuple[int, ...], ...] = ((1,), (1, 1), (1, 2), (1, 1, 2), (1, 2, 2), (1, 2, 3))
+    choices: tuple[tuple[int, ...], ...] = (
+        (1,),
+        (1, 1),
+        (1, 1, 1),
+        (1, 1, 2),
+        (1, 1, 2, 2),
+        (1, 1, 2, 3),
+    )
     return min(choices, key=lambda steps: abs(sum(step**2 for step in steps) - wanted))
 
 

@@ -28,8 +28,8 @@ def speckle(
     ----------
     beam_blur, range_blur : sequence of int
         Steps d of passes z[i] + z[i + d] along beams and samples. Amplitudes of neighbours are
-        correlated as if blurred with a variance of sum(d ** 2) / 4; (1, 2) gives a correlation
-        of power of 0.56 and 0.25 with the first and second neighbour.
+        correlated as if blurred with a variance of sum(d ** 2) / 4; (1, 1, 2) gives a correlation
+        of power of 0.73 and 0.33 with the first and second neighbour.
 
     Notes
     -----

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from sonar_watch.records import Float32Array, FloatArray
+from sonar_watch.records import FLOOR_HALF_DB, Float32Array, FloatArray
 from sonar_watch.simulation.scene import Scene
 from sonar_watch.simulation.ship import ShipState
 from sonar_watch.simulation.sounder import Sounder
@@ -26,6 +26,7 @@ _BARELY = 0.26
 """Power over that of the surroundings (1 dB) below which a body's core is drowned."""
 _FEWEST_SAMPLES = 12
 """Fewer samples than this are no body that a person would box."""
+_FLOOR_POWER = np.float32(10 ** (FLOOR_HALF_DB / 20))
 _CORE = 0.5
 """Share of a body's peak that still counts as its core."""
 
@@ -219,7 +220,9 @@ class Swath:
         before = reach < (0.995 * self.bottom_m[window[0]]).astype(np.float32)[:, None]
         scale = before * self.ambient[window] * self.hearing[window[0]]
         scale *= np.float32(10 ** (contrast_db / 10))
-        added, surroundings = body * scale, self.power[window].copy()
+        # What lies below the lowest sample value is not seen, however far over its surroundings.
+        surroundings = np.maximum(self.power[window], _FLOOR_POWER)
+        added = body * scale
         self.power[window] += added.astype(np.float32)
         if not class_name:
             return
