@@ -13,10 +13,9 @@ fifty times smaller.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -24,17 +23,20 @@ import numpy.typing as npt
 from sonar_watch.records import FLOOR_HALF_DB, FloatArray, WaterColumnPing
 from sonar_watch.simulation.bodies import draw_bodies
 from sonar_watch.simulation.cruise import ping_cycle_s
-from sonar_watch.simulation.passages import SPEED_M_S, Heard, Passage, laid_along, random_scene
+from sonar_watch.simulation.echo import half_db
+from sonar_watch.simulation.passages import BESIDE, SPEED_M_S, Heard, Passage
+from sonar_watch.simulation.random_scene import random_scene
 from sonar_watch.simulation.recordings import Recording, Water
 from sonar_watch.simulation.scene import Scene, Seabed
 from sonar_watch.simulation.ship import ShipState
 from sonar_watch.simulation.sounders import SOUND_SPEED_M_S, Sounder
+from sonar_watch.simulation.speckle import speckle
 from sonar_watch.simulation.swath import Grid, Swath, TrueBox
 
 MOST_SWATHS = 45
 """Of an injected passage, however many configurations take turns."""
 
-_BODIES = frozenset({"plumes", "schools", "dolphins", "fish"})
+_BODIES = frozenset({"plumes", "schools", "dolphins"})
 """Of a scene, what is put into real water: its layers, walls and noise are its own."""
 
 _SEA_M = (60.0, 600.0)
@@ -42,6 +44,14 @@ _SEA_M = (60.0, 600.0)
 
 _NOTICEABLE = 0.02
 """A body of less than this share of the real power leaves a sample as it is."""
+
+
+class MakeScene(Protocol):
+    """Returns a scene of bodies beside a way through the origin."""
+
+    def __call__(
+        self, rng: np.random.Generator, depth_m: float, *, heading_deg: float, along_m: float
+    ) -> Scene: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +101,7 @@ def injected_passage(
     rng: np.random.Generator,
     recording: Recording,
     swaths: int,
-    make_scene: Callable[[np.random.Generator, float], Scene] = random_scene,
+    make_scene: MakeScene = random_scene,
 ) -> Passage:
     """Return a passage over the plumes and fish of a random scene, heard in real pings.
 
@@ -108,7 +118,7 @@ def injected_passage(
     swaths : int
         Of each of the recording's configurations.
     make_scene : callable
-        Returns a scene for a depth in metres.
+        As `random_scene`.
     """
     count = min(swaths * recording.configurations, max(swaths, MOST_SWATHS))
     sea = _open_sea(rng, recording, count, make_scene)
@@ -137,7 +147,7 @@ def _open_sea(
     rng: np.random.Generator,
     recording: Recording,
     count: int,
-    make_scene: Callable[[np.random.Generator, float], Scene],
+    make_scene: MakeScene,
 ) -> _Sea:
     across_m, level_m = _seabed(recording)
     depth = float(np.median(level_m))
@@ -151,7 +161,8 @@ def _open_sea(
         across_m=tuple((across_m * stretch).tolist()),
         level_m=tuple((level_m * stretch).tolist()),
     )
-    scene = laid_along(make_scene(rng, depth * stretch), rng, heading, count * step_m)
+    way = BESIDE * count * step_m
+    scene = make_scene(rng, depth * stretch, heading_deg=heading, along_m=way)
     return _Sea(
         scene=replace(_bodies_alone(scene), seabed=seabed),
         heading_deg=heading,
@@ -257,13 +268,14 @@ def _mixed(water: Water, swath: Swath) -> npt.NDArray[np.int8] | None:
     touched &= water.recorded
     if not touched.any():
         return None
-    extra, around = added[touched], water.surroundings[touched]
-    speckle = swath.rng.standard_exponential(extra.size, dtype=np.float32)
-    total = water.power[touched] * np.minimum(1 + extra / around, 1)
-    total += np.maximum(extra, 0) * speckle
-    level = np.round(20 * np.log10(np.maximum(total, 1e-12)))
+    window = np.ix_(touched.any(axis=1), touched.any(axis=0))
+    gain = np.minimum(1 + added[window] / water.surroundings[window], 1)
+    sounder = swath.sounder
+    own = speckle(swath.rng, gain.shape, sounder.beam_blur, sounder.range_blur)
+    total = water.power[window] * gain + np.maximum(added[window], 0) * own
+    level = np.clip(np.rint(half_db(total)), FLOOR_HALF_DB, 127).astype(np.int8)
     samples = water.samples.copy()
-    samples[touched] = np.clip(level, FLOOR_HALF_DB, 127).astype(np.int8)
+    samples[window] = np.where(touched[window], level, samples[window])
     return samples
 
 

@@ -7,25 +7,17 @@ sails on between swaths, and bodies come into the fan and leave it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 
 from sonar_watch.records import WaterColumnPing
 from sonar_watch.simulation.cruise import Line, Survey, ping_cycle_s
 from sonar_watch.simulation.echo import hear
-from sonar_watch.simulation.scene import (
-    Scene,
-    random_layers,
-    random_noise,
-    random_plume,
-    random_school,
-    random_seabed,
-)
+from sonar_watch.simulation.random_scene import random_scene
 from sonar_watch.simulation.sheets import Kind
-from sonar_watch.simulation.sounders import FAMILIES, Sounder, sounder_for
+from sonar_watch.simulation.sounders import Sounder, random_sounder
 from sonar_watch.simulation.swath import TrueBox
 
 SPEED_M_S = (2.0, 5.0)
@@ -33,8 +25,8 @@ SPEED_M_S = (2.0, 5.0)
 
 Heard = tuple[WaterColumnPing, tuple[TrueBox, ...]]
 _START_UTC = datetime(2026, 1, 1, tzinfo=UTC)
-_MARGIN = 0.6
-"""Bodies lie along this share of the way sailed, to either side of its middle: some beyond it."""
+BESIDE = 1.2
+"""Bodies lie beside this many times the way sailed: some begin or end beyond it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +73,10 @@ def simulated_passage(
         Of each of the sounder's configurations.
     """
     depth = float(np.exp(rng.uniform(*np.log(depth_m))))
-    sounder = sounder_for(str(rng.choice(sorted(FAMILIES))), depth)
+    sounder = random_sounder(rng, depth)
     line = _line(rng, sounder, depth, swaths)
-    scene = laid_along(random_scene(rng, depth), rng, line.heading_deg, line.length_m)
+    way = BESIDE * line.length_m
+    scene = random_scene(rng, depth, heading_deg=line.heading_deg, along_m=way)
     survey = Survey(scene=scene, sounder=sounder, lines=(line,), seed=int(rng.integers(2**31)))
     states = tuple(survey.states(line))
 
@@ -114,61 +107,4 @@ def _line(rng: np.random.Generator, sounder: Sounder, depth_m: float, swaths: in
         heading_deg=heading,
         length_m=length,
         speed_m_s=speed,
-    )
-
-
-def laid_along(
-    scene: Scene, rng: np.random.Generator, heading_deg: float, length_m: float
-) -> Scene:
-    """Return a scene with its bodies beside a line through the origin.
-
-    A body's distance east becomes that to starboard; along the line it gets a new place.
-    """
-    course = np.radians(heading_deg)
-
-    def moved(body: Any) -> Any:
-        if not (is_dataclass(body) and hasattr(body, "north_m")):
-            return body
-        side = float(getattr(body, "east_m"))  # noqa: B009
-        along = float(rng.uniform(-_MARGIN, _MARGIN)) * length_m
-        return replace(  # type: ignore[type-var]
-            body,
-            east_m=float(along * np.sin(course) + side * np.cos(course)),
-            north_m=float(along * np.cos(course) - side * np.sin(course)),
-        )
-
-    bodies: dict[str, Any] = {
-        field.name: tuple(map(moved, value))
-        for field in fields(scene)
-        if isinstance(value := getattr(scene, field.name), tuple) and field.name != "origin"
-    }
-    return replace(scene, **bodies)
-
-
-def random_scene(rng: np.random.Generator, depth_m: float) -> Scene:
-    """Return a scene under the ship: a fifth empty, the others with plumes, fish or both."""
-    reach = 1.2 * depth_m
-    kind = rng.random()
-    plumes = int(rng.integers(1, 4)) if kind < 0.65 else 0
-    schools = int(rng.integers(1, 5)) if 0.35 < kind < 0.82 else 0
-    return Scene(
-        seabed=random_seabed(rng, depth_m),
-        plumes=tuple(
-            random_plume(
-                rng,
-                f"plume-{number}",
-                float(rng.uniform(-reach, reach)),
-                float(rng.uniform(-reach, reach)) * 0.02,
-                depth_m,
-            )
-            for number in range(plumes)
-        ),
-        schools=tuple(
-            random_school(
-                rng, float(rng.uniform(-reach, reach)), float(rng.normal(0, 0.01 * reach)), depth_m
-            )
-            for _ in range(schools)
-        ),
-        layers=random_layers(rng, depth_m),
-        noise=random_noise(rng),
     )

@@ -40,9 +40,12 @@ _QUANTILE = 0.75
 
 _FEWEST_BEAMS = 8
 _ABOVE_BOTTOM = 0.93
-_PLATEAU = 4.0
-"""Beyond the first bottom echo the ambient power grows to at most this times that before it:
+_PLATEAU_DB = 2.0
+"""Beyond the first bottom echo the ambient level grows by at most this over that before it:
 what is more is side lobes, in which plumes drown."""
+
+_SMOOTHED = 12
+"""The ambient level is a running mean over this part of the rows: bodies show no rings."""
 
 _FLOOR_SHARE = 0.5
 """Of the threshold's power: what a sample below the threshold has on average."""
@@ -272,10 +275,12 @@ def _row_power(
     if not good.any():
         return np.full(level.size, np.float32(_POWER[0]))
     rows = np.arange(level.size)
-    power = np.interp(rows, rows[good], power[good])
-    width = 2 * (level.size // 60) + 5
-    smooth = np.convolve(np.pad(power, width // 2, mode="edge"), np.full(width, 1 / width), "valid")
-    before = max(1, min(int(0.95 * first), level.size))
-    cap = _PLATEAU * float(np.median(smooth[int(0.8 * before) : before]))
-    smooth[before:] = np.minimum(smooth[before:], cap)
-    return smooth.astype(np.float32)
+    level_db = 10 * np.log10(np.interp(rows, rows[good], power[good]))
+    # The bottom's side lobes begin before its peak; smoothing must not carry them upward.
+    before = max(1, min(int(_ABOVE_BOTTOM * first), level.size))
+    cap_db = _PLATEAU_DB + float(np.median(level_db[int(0.8 * before) : before]))
+    level_db[before:] = np.minimum(level_db[before:], cap_db)
+    width = 2 * (level.size // (2 * _SMOOTHED)) + 1
+    padded = np.pad(level_db, width // 2, mode="edge")
+    smooth = np.convolve(padded, np.full(width, 1 / width), "valid")
+    return np.asarray(10 ** (smooth / 10), np.float32)

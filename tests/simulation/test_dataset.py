@@ -128,7 +128,8 @@ def test_seeds_kept_for_tests_make_frozen_sets_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [{"scenes": 0}, {"warm_up": 8}, {"pictures_per_scene": 6}, {"grey_share": 1.5},
-     {"depth_m": (500.0, 50.0)}, {"inject": (Path("a.all"),), "inject_validation": (Path("a.wcd"),)}],
+     {"depth_m": (500.0, 50.0)},
+     {"inject": (Path("a.all"),), "inject_validation": (Path("a.wcd"),)}],
 )
 def test_numbers_that_make_no_set_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
