@@ -5,71 +5,103 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from sonar_watch.cli.common import add_config, existing
-from sonar_watch.cli.output import print_json, progress
+from sonar_watch.cli.common import add_config, positive, whole_number
+from sonar_watch.errors import ConfigurationError
+
+EPILOG = """\
+PICTURES   evaluate SET/dataset.yaml [--split test] [--plots DIR]
+  Boxes at IoU 0.3, IoU 0.5 and by box centre, by class, by contrast and by kind of picture.
+  The truth is SET/truth/SPLIT.jsonl where there is one, else the YOLO labels.
+
+CRUISES    evaluate --cruises 100 --out DIR        what counts at sea, on simulated cruises
+           evaluate --nights 24 --out DIR          false alerts of nights without one plume
+           evaluate CRUISE --cruise REPLAY         events of a replay beside a cruise's truth
+  Cruises run in memory through the same watch as at sea. What is in DIR is not sailed again.
+
+PICKS      evaluate --picks A.csv B.csv [--detections detections.jsonl]
+  Two people's picks beside each other and beside the detector. A row is one pick. Columns:
+    frame      frame_id, or file and ping_counter [and swath], or time_utc
+    place      across_track_min_m, across_track_max_m (+ starboard of the transducer),
+               depth_min_m, depth_max_m (+ down); or latitude, longitude of the foot
+    class      optional, "signal" when absent
+  A row with a frame and no place says: looked at, nothing there.
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument("data", type=Path, metavar="DATA", help="dataset.yaml of a labelled set")
-    parser.add_argument("--split", default="val", help="which images (default %(default)s)")
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = EPILOG
     parser.add_argument(
-        "--cruise",
-        type=Path,
-        default=None,
-        metavar="DIR",
-        help="score the events of a replay (its folder) on the simulated cruise in DATA instead",
+        "data", type=Path, nargs="?", metavar="DATA", help="dataset.yaml of a labelled set"
     )
+    parser.add_argument("--split", default="val", help="which pictures (default %(default)s)")
+    parser.add_argument(
+        "--weights", default=None, metavar="NAME",
+        help="instead of the configured ones; classical: the detector without a network",
+    )
+    parser.add_argument(
+        "--encoding", choices=("as-is", "layers", "grey"), default="as-is",
+        help="how fans are drawn, or of pictures: grey shows the contrast layer alone",
+    )
+    parser.add_argument(
+        "--confidence", type=positive, default=None, help="threshold (default: as configured)"
+    )
+    parser.add_argument("--plots", type=Path, default=None, metavar="DIR", help="draw curves")
+    parser.add_argument(
+        "--out", type=Path, default=None, metavar="DIR", help="keep results, go on with them"
+    )
+    parser.add_argument(
+        "--cruise", type=Path, default=None, metavar="DIR",
+        help="score the events of a replay (its folder) on the simulated cruise in DATA",
+    )
+    _add_simulated(parser)
+    _add_picks(parser)
     add_config(parser)
 
 
+def _add_simulated(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--cruises", type=whole_number, metavar="N", help="simulated cruises")
+    parser.add_argument("--nights", type=positive, metavar="HOURS", help="without plumes")
+    parser.add_argument("--seed", type=whole_number, default=None, help="of the first one")
+    parser.add_argument("--depth", type=positive, default=None, metavar="M", help="not drawn")
+    parser.add_argument("--family", default=None, help="of the sounder, not drawn")
+    parser.add_argument("--contrast", type=float, default=None, metavar="DB", help="of all plumes")
+    parser.add_argument("--swaths", type=whole_number, default=300, help="of a cruise, about")
+    parser.add_argument("--workers", type=whole_number, default=1, help="processes")
+
+
+def _add_picks(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--picks", type=Path, nargs=2, metavar=("A", "B"), help="CSV files")
+    parser.add_argument(
+        "--detections", type=Path, default=None, metavar="FILE", help="detections.jsonl of a watch"
+    )
+    parser.add_argument(
+        "--radius", type=positive, default=50.0, metavar="M",
+        help="places this near are the same (default %(default)s)",
+    )
+
+
 def run(options: argparse.Namespace) -> int:
-    """Score boxes on pictures, or events on a cruise."""
-    return _score_pictures(options) if options.cruise is None else _score_cruise(options)
+    """Score what was asked for."""
+    asked = [name for name in ("data", "cruises", "nights", "picks") if getattr(options, name)]
+    if len(asked) != 1:
+        raise ConfigurationError(
+            "expected one of DATA, --cruises, --nights and --picks, received "
+            f"{' and '.join(asked) or 'none'}"
+        )
+    if options.picks:
+        from sonar_watch.cli.evaluate_picks import score_picks
 
+        return score_picks(options)
+    if options.data is None:
+        from sonar_watch.cli.evaluate_cruises import score_simulated
 
-def _score_cruise(options: argparse.Namespace) -> int:
-    from dataclasses import asdict
+        return score_simulated(options)
+    if options.cruise is not None:
+        from sonar_watch.cli.evaluate_cruises import score_replay
 
-    from sonar_watch.trials import last_states, read_alerts, read_truth, score_events
+        return score_replay(options)
+    from sonar_watch.cli.evaluate_pictures import score_pictures
 
-    alerts = read_alerts(existing(options.cruise / "alerts.jsonl"))
-    score = score_events(read_truth(existing(options.data)), last_states(alerts))
-    print_json({**asdict(score), "false_alerts": score.false_alerts})
-    return 0
-
-
-def _score_pictures(options: argparse.Namespace) -> int:
-    from collections.abc import Sequence
-    from dataclasses import asdict, replace
-
-    from sonar_watch.detection.detections import Detections
-    from sonar_watch.detection.detector import open_detector
-    from sonar_watch.learning.evaluation import Matching, evaluate_dataset
-    from sonar_watch.records import ByteImage
-    from sonar_watch.settings import load_settings
-
-    settings = load_settings(options.config)
-    # The sweep needs what lies below the threshold, too.
-    detector = open_detector(replace(settings.detector, confidence=0.01))
-    matchings = (Matching(iou=0.3), Matching(iou=0.5), Matching(criterion="centre"))
-    with progress("pictures") as advance:
-
-        def find(images: Sequence[ByteImage]) -> list[Detections]:
-            advance(len(images))
-            return detector.detect(images)
-
-        results = evaluate_dataset(find, existing(options.data), options.split, matchings)
-    for matching, scores in zip(matchings, results, strict=True):
-        for class_name, score in scores.items():
-            at = score.at(settings.detector.confidence)
-            print_json(
-                {
-                    "matching": f"iou {matching.iou}" if matching.criterion == "iou" else "centre",
-                    "class": class_name,
-                    "truths": score.truths,
-                    "at_threshold": asdict(at),
-                    "best": asdict(score.best),
-                }
-            )
-    return 0
+    return score_pictures(options)

@@ -6,7 +6,6 @@ either side by side, and `summary` says what they come to: recall, false alerts,
 """
 
 from sonar_watch.trials.events import (
-    CHI_SQUARE_95,
     MATCH_RADIUS_M,
     EventScore,
     TrialScore,
@@ -18,6 +17,6 @@ from sonar_watch.trials.events import (
 )
 
 __all__ = [
-    "CHI_SQUARE_95", "MATCH_RADIUS_M", "EventScore", "TrialScore", "last_states", "read_alerts",
+    "MATCH_RADIUS_M", "EventScore", "TrialScore", "last_states", "read_alerts",
     "read_lines", "read_truth", "score_events",
 ]

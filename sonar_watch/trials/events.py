@@ -9,14 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pyproj import Geod
-
 from sonar_watch.alerts.message import decode_alert
 from sonar_watch.errors import FormatError
 from sonar_watch.records import Alert, PlumeEvent
+from sonar_watch.trials.ground import inside_ellipse, nearest_foot
 
-_GEOD = Geod(ellps="WGS84")
-CHI_SQUARE_95 = 5.991
 MATCH_RADIUS_M = 120.0
 """An event this far from a true foot is about that plume; the demo's plumes are 250 m apart."""
 
@@ -113,50 +110,19 @@ def score_events(
 def _score_event(
     plumes: Sequence[Mapping[str, Any]], event: PlumeEvent, latencies_s: Mapping[str, float]
 ) -> EventScore:
-    nearest, offset = _nearest(plumes, event)
+    nearest, offset = nearest_foot(plumes, event, MATCH_RADIUS_M)
     known = event.latitude is not None and event.longitude is not None
     return EventScore(
         plume=nearest["name"] if nearest else None,
         true_position=(nearest["latitude"], nearest["longitude"]) if nearest else None,
         position=(event.latitude, event.longitude) if known else None,  # type: ignore[arg-type]
         error_m=math.hypot(*offset) if nearest else None,
-        inside_ellipse=_inside(offset, event.covariance_m2) if nearest else None,
+        inside_ellipse=inside_ellipse(offset, event.covariance_m2) if nearest else None,
         swaths=event.swath_count,
         latency_s=latencies_s.get(event.event_id),
         event_id=event.event_id,
         site_id=event.site_id,
     )
-
-
-def _nearest(
-    plumes: Sequence[Mapping[str, Any]], event: PlumeEvent
-) -> tuple[Mapping[str, Any] | None, tuple[float, float]]:
-    """Return the plume within reach and the offset from it, metres east and north."""
-    best: tuple[Mapping[str, Any] | None, tuple[float, float]] = (None, (0.0, 0.0))
-    if event.latitude is None or event.longitude is None:
-        return best
-    reach = MATCH_RADIUS_M
-    for plume in plumes:
-        bearing, _, distance = _GEOD.inv(
-            plume["longitude"], plume["latitude"], event.longitude, event.latitude
-        )
-        if distance < reach:
-            angle, reach = math.radians(bearing), distance
-            best = (plume, (distance * math.sin(angle), distance * math.cos(angle)))
-    return best
-
-
-def _inside(
-    offset: tuple[float, float], covariance: tuple[float, float, float] | None
-) -> bool | None:
-    """Return whether an offset lies in the 95 % ellipse: chi-square of 5.99, two dimensions."""
-    if covariance is None:
-        return None
-    ee, en, nn = covariance
-    east, north = offset
-    determinant = ee * nn - en * en
-    squared = (nn * east**2 - 2 * en * east * north + ee * north**2) / determinant
-    return squared <= CHI_SQUARE_95
 
 
 def last_states(alerts: Iterable[Alert]) -> list[PlumeEvent]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -71,7 +71,7 @@ class SimulatedSource:
         """Stop sailing."""
         self._items.close()
 
-    def _sail(self) -> Iterator[SourceItem]:
+    def _sail(self) -> Generator[SourceItem, None, None]:
         for line in self._survey.lines:
             second = 0
             for state in self._survey.states(line):

@@ -1,0 +1,120 @@
+"""Scores of events: on a replay, on simulated cruises, on nights without plumes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from sonar_watch.cli.common import existing
+from sonar_watch.cli.evaluate_pictures import tell, tried_settings
+from sonar_watch.cli.output import print_json, progress
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from sonar_watch.trials.cruises import Outcome
+    from sonar_watch.trials.plans import Plan
+
+
+def score_replay(options: argparse.Namespace) -> int:
+    """Score the events of a replay on the simulated cruise that was replayed."""
+    from sonar_watch.trials import last_states, read_alerts, read_truth, score_events
+
+    alerts = read_alerts(existing(options.cruise / "alerts.jsonl"))
+    score = score_events(read_truth(existing(options.data)), last_states(alerts))
+    print_json({**asdict(score), "false_alerts": score.false_alerts})
+    return 0
+
+
+def score_simulated(options: argparse.Namespace) -> int:
+    """Sail simulated cruises, or a night; print what they come to at every threshold."""
+    from sonar_watch.trials.campaign import sail_all
+    from sonar_watch.trials.cruises import CONFIDENCES
+    from sonar_watch.trials.finders import working_confidence
+    from sonar_watch.trials.summary import summarise
+
+    settings = tried_settings(options)
+    plans = _plans(options)
+    working = round(working_confidence(settings.detector), 2)
+    confidences = tuple(sorted({*CONFIDENCES, working}))
+    with progress("cruises" if options.cruises else "hours", len(plans)) as advance:
+        outcomes = sail_all(
+            plans, settings, out=options.out, workers=options.workers, confidences=confidences,
+            on_done=lambda _: advance(),
+        )
+    tried = {"weights": settings.detector.weights, "sha256": outcomes[0].weights,
+             "encoding": outcomes[0].encoding, "working_confidence": working}
+    rows = [{**tried, **summarise(outcomes, confidence)} for confidence in confidences]
+    tell([*rows, *_night_row(options, tried, outcomes)], lambda: _table(rows, working))
+    if options.out is not None:
+        (options.out / "summary.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    return 0
+
+
+def _plans(options: argparse.Namespace) -> list[Plan]:
+    from sonar_watch.trials.plans import FIRST_SEED, Plan, cruise_plans, night_plans
+
+    template = Plan(
+        seed=options.seed or FIRST_SEED,
+        depth_m=options.depth,
+        family=options.family,
+        swaths=options.swaths,
+        contrast_db=options.contrast,
+    )
+    if options.cruises:
+        return cruise_plans(options.cruises, template)
+    return night_plans(options.nights, template)
+
+
+def _night_row(
+    options: argparse.Namespace, tried: dict[str, Any], outcomes: Sequence[Outcome]
+) -> list[dict[str, Any]]:
+    """Return the table that models/MANIFEST.yaml holds."""
+    from sonar_watch.trials.summary import false_alert_table
+
+    if not options.nights:
+        return []
+    hours = round(sum(outcome.hours for outcome in outcomes), 3)
+    return [{**tried, "hours": hours, "false_alerts_per_hour": false_alert_table(outcomes)}]
+
+
+def _table(rows: Sequence[dict[str, Any]], working: float) -> Table:
+    from rich.table import Table
+
+    table = Table(
+        "confidence", "event recall\n95 %", "all visible", "false\nalerts", "per hour\n95 %",
+        "error m\nmedian, 95 %", "in ellipse\n95 %", "axis over\nfootprint", "to alert s",
+        "empty\nflagged",
+        title=f"{rows[0]['cruises']} cruises, {rows[0]['swaths']} swaths, "
+        f"{rows[0]['hours']} hours; {rows[0]['weights']}",
+    )
+    for row in rows:
+        place, style = row["position"], "bold" if row["confidence"] == working else None
+        table.add_row(
+            f"{row['confidence']:.2f}", _share(row["event_recall"]), _share(row["any_recall"]),
+            str(row["false_alerts"]), _rate(row["false_per_hour"]), _spread(place["error_m"]),
+            _share(place["inside_ellipse"]), _spread(place["semi_major_over_footprint"]),
+            _spread(row["time_to_alert_s"]), _share(row["empty_flagged"]), style=style,
+        )
+    return table
+
+
+def _share(share: dict[str, Any]) -> str:
+    if share["share"] is None:
+        return "-"
+    low, high = share["interval_95"]
+    return f"{share['share']:.3f} of {share['of']}\n{low:.2f}-{high:.2f}"
+
+
+def _rate(rate: dict[str, Any]) -> str:
+    if rate["rate"] is None:
+        return "-"
+    low, high = rate["interval_95"]
+    return f"{rate['rate']:.3f}\n{low:.2f}-{high:.2f}"
+
+
+def _spread(spread: dict[str, Any]) -> str:
+    return "-" if spread["median"] is None else f"{spread['median']:.1f}, {spread['p95']:.1f}"

@@ -1,0 +1,55 @@
+"""Two people's picks beside each other and beside the detector."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sonar_watch.cli.common import existing
+from sonar_watch.cli.evaluate_pictures import tell, tried_settings
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def score_picks(options: argparse.Namespace) -> int:
+    """Compare every pair; the first named is the reference."""
+    from sonar_watch.learning.agreement import compare
+    from sonar_watch.learning.picks import read_detections, read_picks
+
+    picks = [read_picks(existing(path)) for path in options.picks]
+    rows = compare(picks[0], picks[1], options.radius)
+    if options.detections is not None:
+        confidence = options.confidence or _working(options)
+        path = existing(options.detections)
+        for one in picks:
+            found = read_detections(path, confidence, one)
+            rows += [{**row, "confidence": confidence}
+                     for row in compare(one, found, options.radius)]
+    tell(rows, lambda: _table(rows))
+    return 0
+
+
+def _working(options: argparse.Namespace) -> float:
+    from sonar_watch.trials.finders import working_confidence
+
+    return working_confidence(tried_settings(options).detector)
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> Table:
+    from rich.table import Table
+
+    table = Table(
+        "reference", "compared", "matching", "picked", "by other", "precision", "recall", "F1",
+        "kappa of\nframes", title="Agreement; F1 is the same whoever is the reference",
+    )
+    for row in rows:
+        kappa = row.get("frames", {}).get("kappa")
+        table.add_row(
+            row["reference"], row["compared"], row["matching"], str(row["picked_by_reference"]),
+            str(row["picked_by_compared"]),
+            *(f"{row[name]:.3f}" for name in ("precision", "recall", "f1")),
+            "-" if kappa is None else f"{kappa:.3f}",
+        )
+    return table

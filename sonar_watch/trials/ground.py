@@ -1,0 +1,57 @@
+"""Told positions beside true feet, on the ground."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from pyproj import Geod
+
+from sonar_watch.records import PlumeEvent
+
+_GEOD = Geod(ellps="WGS84")
+CHI_SQUARE_95 = 5.991
+"""Of two dimensions: what 95 % of squared Mahalanobis distances stay below."""
+
+
+def nearest_foot(
+    feet: Sequence[Mapping[str, Any]], event: PlumeEvent, reach_m: float
+) -> tuple[Mapping[str, Any] | None, tuple[float, float]]:
+    """Return the plume whose foot is nearest, and the offset from it in metres east and north.
+
+    None beyond `reach_m`, and for an event without a position.
+    """
+    best: tuple[Mapping[str, Any] | None, tuple[float, float]] = (None, (0.0, 0.0))
+    if event.latitude is None or event.longitude is None:
+        return best
+    for foot in feet:
+        bearing, _, away_m = _GEOD.inv(
+            foot["longitude"], foot["latitude"], event.longitude, event.latitude
+        )
+        if away_m <= reach_m:
+            reach_m, angle = away_m, math.radians(bearing)
+            best = foot, (away_m * math.sin(angle), away_m * math.cos(angle))
+    return best
+
+
+def inside_ellipse(
+    offset: tuple[float, float], covariance_m2: tuple[float, float, float] | None
+) -> bool | None:
+    """Return whether an offset lies in the 95 % ellipse: chi-square of 5.99, two dimensions."""
+    if covariance_m2 is None:
+        return None
+    ee, en, nn = covariance_m2
+    east, north = offset
+    squared = (nn * east**2 - 2 * en * east * north + ee * north**2) / (ee * nn - en * en)
+    return squared <= CHI_SQUARE_95
+
+
+def semi_major_m(covariance_m2: tuple[float, float, float] | None) -> float | None:
+    """Return half the length of the 95 % ellipse."""
+    if covariance_m2 is None:
+        return None
+    ee, en, nn = covariance_m2
+    largest = float(np.linalg.eigvalsh(np.array([[ee, en], [en, nn]]))[-1])
+    return round(math.sqrt(CHI_SQUARE_95 * largest), 2)
