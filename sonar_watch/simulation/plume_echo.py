@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from sonar_watch.records import Float32Array, FloatArray
+from sonar_watch.records import Float32Array
 from sonar_watch.simulation.axes import ground_to_ship
 from sonar_watch.simulation.plumes import Plume
 from sonar_watch.simulation.swath import Swath, Window
@@ -20,6 +21,12 @@ _REACH = 3.0
 """Standard deviations of a strand that are drawn."""
 _SHORTEST_SHARE = 0.05
 """Of the water depth: what is seen of a plume and is lower than this is not boxed."""
+_BURST, _WAVER_SD = 1.8, 0.6
+"""Strength of bursts at full patchiness, as an exponent; standard deviation of `waver`."""
+_CORE_SHARE = 0.75
+"""Mean of a bell curve over what is visible of it."""
+_FAINTEST = 0.004
+"""Share of the contrast below which the pattern does not matter."""
 _WRAP_M = 100_000.0
 """The pattern repeats after this much rise: keeps the cells small enough for single precision."""
 
@@ -51,8 +58,9 @@ def draw_plume(swath: Swath, plume: Plume) -> None:
     body, shape = np.zeros_like(strength), np.zeros_like(strength)
     for number, place in enumerate(plume.strand_places()):
         strand = strength * _strand(swath, view, number, place)
+        lit = strand > _FAINTEST
         shape += strand
-        body += strand * _pattern(swath, view, number, place)
+        body[lit] += strand[lit] * _pattern(swath, view, lit, number, place)
     shortest_m = min(_SHORTEST_SHARE * foot_m, 0.5 * plume.height_m)
     swath.add_body(window, body, plume.contrast_db, "signal", plume.name, shortest_m, outline=shape)
 
@@ -92,7 +100,7 @@ def _view(swath: Swath, plume: Plume, foot_m: float, window: Window) -> _View:
 
 
 def _strength(swath: Swath, view: _View) -> Float32Array:
-    """Echo of a strand's axis relative to the foot's right below: taper and dilution.
+    """Echo of a strand's axis, its mean over the height 1 right below: taper and dilution.
 
     The beam mixes the plume with the water beside it: the echo falls with the area that the
     smeared plume takes. A plume that widens thins out as well; one that narrows dissolves.
@@ -102,7 +110,8 @@ def _strength(swath: Swath, view: _View) -> Float32Array:
     beam_m = np.radians(swath.sounder.beam_width_deg) / 2.355 * view.foot_m
     narrowest = plume.radius_m * (1 + np.minimum(plume.widening, 0) * (1 - left))
     area = (narrowest**2 + np.float32(beam_m**2)) / (view.across_m * view.along_m)
-    column = left ** np.float32(plume.taper) * np.minimum(area, 4)
+    even = np.float32((1 + plume.taper) / _CORE_SHARE)
+    column = even * left ** np.float32(plume.taper) * np.minimum(area, 4)
     column[view.height < 0] = 0
     return np.asarray(column, np.float32)
 
@@ -121,42 +130,34 @@ def _strand(swath: Swath, view: _View, number: int, place: tuple[float, float]) 
     return np.asarray(section, np.float32)
 
 
-def _pattern(swath: Swath, view: _View, number: int, place: tuple[float, float]) -> Float32Array:
-    """Gains of mean about 1: bursts along the rise, bright dots and gaps within them."""
-    plume = view.plume
-    if plume.patchiness <= 0:
-        return np.ones_like(view.height)
-    risen = (swath.state.time_utc.timestamp() * plume.rise_m_s) % _WRAP_M
-    parcel = view.height.astype(np.float64) - risen
-    bursts = np.exp(
-        np.float32(1.6 * plume.patchiness) * waver(plume.seed, parcel / plume.burst_m, number)
-    )
-    bursts *= np.float32(np.exp(-0.5 * (1.6 * 0.6 * plume.patchiness) ** 2))
-    return np.asarray(bursts * _dots(swath, view, parcel, number, place))
-
-
-def _dots(
+def _pattern(
     swath: Swath,
     view: _View,
-    parcel: FloatArray,
+    lit: npt.NDArray[np.bool_],
     number: int,
     place: tuple[float, float],
 ) -> Float32Array:
-    """Cells of the rising water, as wide as the beam resolves, each of its own brightness."""
-    plume = view.plume
+    """Gains of mean about 1 where `lit`: streaks along the rise, each in bursts of bright dots."""
+    plume, width_m = view.plume, _resolved_m(swath, view)
+    if plume.patchiness <= 0:
+        return np.ones(int(lit.sum()), np.float32)
     ahead, aside = swath.state.rotate_to_ship(*place)
-    width_m = _resolved_m(swath, view)
-    tall_m = max(plume.dot_m, 2 * swath.sounder.metres_per_sample)
-    lane = np.floor((view.side - np.float32(aside)) / np.float32(width_m) + 0.5)
-    row = np.floor((view.ahead + np.float32(ahead)) / np.float32(width_m) + 0.5)
-    # Neighbouring lanes are shifted in height, so that no rows of dots appear.
-    shifted = parcel / tall_m + lane * 0.37 + row * 0.61
-    shape = 0.35 / plume.patchiness**1.5
-    return dots(plume.seed + number, min(shape, 8.0), np.floor(shifted), lane, row)
+    lane = np.floor((view.side[lit] - np.float32(aside)) / np.float32(width_m) + np.float32(0.5))
+    row = np.floor((view.ahead[lit] + np.float32(ahead)) / np.float32(width_m) + np.float32(0.5))
+    stream = (lane + np.float32(64) * row + np.float32(4096 * number)).astype(np.int64)
+    risen = (swath.state.time_utc.timestamp() * plume.rise_m_s) % _WRAP_M
+    # Neighbouring streams are shifted in height, so that no rows of dots appear.
+    parcel = view.height[lit].astype(np.float64) - risen + stream * (0.37 * plume.burst_m)
+    depth = np.float32(_BURST * plume.patchiness)
+    bursts = np.exp(depth * waver(plume.seed, parcel / plume.burst_m))
+    bursts *= np.float32(np.exp(-0.5 * (_WAVER_SD * depth) ** 2))
+    tall_m = max(plume.dot_m, 1.6 * width_m, 2 * swath.sounder.metres_per_sample)
+    shape = min(0.35 / plume.patchiness**1.5, 8.0)
+    return np.asarray(bursts * dots(plume.seed, shape, np.floor(parcel / tall_m), stream))
 
 
 def _resolved_m(swath: Swath, view: _View) -> float:
-    """Width of a cell: what the beam resolves, or half the strand where that is wider."""
+    """Width of a stream: what the beam resolves, or a fifth of the strand where that is wider."""
     middle_m = max(view.foot_m - 0.4 * view.plume.height_m, 1.0)
     beam_m = 0.7 * float(np.radians(swath.sounder.beam_width_deg)) * middle_m
-    return max(beam_m, 0.5 * view.plume.radius_m)
+    return max(beam_m, 0.2 * view.plume.radius_m)

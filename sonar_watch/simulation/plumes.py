@@ -31,8 +31,8 @@ class Plume:
     height_m : float
         Nothing is left of it above this height.
     contrast_db : float
-        Mean echo of the axis near the foot over the ambient level, as a beam hears it from
-        right above; slanted and longer beams dilute it with water, nearer ones less.
+        Mean echo of the core over the ambient level, as a beam hears it from right above;
+        slanted and longer beams dilute it with water, nearer ones less.
     lean_east, lean_north : float
         Metres the column drifts per metre it rises, at the foot.
     shear_east, shear_north : float
@@ -187,7 +187,7 @@ def random_plume(
     current = current or random_current(rng)
     rise_m_s = float(rng.uniform(0.15, 0.37))
     scale = min(1.0, depth_m / 600.0)
-    radius = scale**0.6 * _between(rng, *habit.radius_m)
+    radius = scale**0.75 * _between(rng, *habit.radius_m)
     height = min(scale * _between(rng, *habit.height_m), float(rng.uniform(0.3, 0.95)) * depth_m)
     strands = int(rng.choice(habit.strands))
     return Plume(

@@ -57,9 +57,9 @@ def random_scene(
     heading_deg : float
         Of the ship's way through the origin; bodies lie beside it, as far as a fan reaches.
     along_m : float, optional
-        Length of that way; a twentieth of the depth, what one swath covers, when not given.
+        Length of that way; a fiftieth of the depth, what one swath hears, when not given.
     """
-    way = along_m if along_m is not None else 0.05 * depth_m
+    way = along_m if along_m is not None else 0.02 * depth_m
     strip = _Strip(rng, heading_deg, way, 1.9 * depth_m)
     kind = float(rng.random())
     with_plumes = EMPTY <= kind < EMPTY + PLUMES

@@ -18,6 +18,8 @@ _LEVELS = 4096
 _PRIMES = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x27D4EB2F165667C5)
 """Large odd constants with evenly spread bits, one per dimension, as 64-bit hashes use."""
 
+_MIX = np.uint64(0xBF58476D1CE4E5B9)
+
 Cells = npt.NDArray[np.integer] | int
 
 
@@ -30,12 +32,13 @@ def hashed(seed: int | npt.NDArray[np.integer], *cells: Cells) -> npt.NDArray[np
     *cells : ndarray of int or int
         One to four coordinates.
     """
-    state = np.asarray(seed).astype(np.int64).view(np.uint64) + np.uint64(1)
-    state = state * np.uint64(0xBF58476D1CE4E5B9)
+    # One element at least: numpy warns of the wrap-around of scalars, which is wanted here.
+    state = (np.atleast_1d(seed).astype(np.int64) + 1).view(np.uint64) * _MIX
     for prime, cell in zip(_PRIMES, cells, strict=False):
         number = np.asarray(cell).astype(np.int64).view(np.uint64)
         state = (state ^ (state >> np.uint64(31)) ^ number) * np.uint64(prime)
-    return np.asarray(state ^ (state >> np.uint64(29)), np.uint64) * np.uint64(_PRIMES[0])
+    mixed = (state ^ (state >> np.uint64(29))) * np.uint64(_PRIMES[0])
+    return mixed[0] if mixed.shape == (1,) and not any(map(np.ndim, cells)) else mixed
 
 
 def uniform(seed: int | npt.NDArray[np.integer], *cells: Cells) -> Float32Array:
