@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sonar_watch.records import FloatArray
+from sonar_watch.records import Float32Array, FloatArray
 from sonar_watch.simulation.scene import Scene
 from sonar_watch.simulation.ship import ShipState
 from sonar_watch.simulation.sounder import Sounder
@@ -21,6 +21,9 @@ _FINE = 8
 _ARC_RATIO = 6.0
 """Most that the side lobes of the first echo stand over those of the rest (power)."""
 _GHOST_DEG = 25.0
+_STREAK_BEAMS = 12
+_TAIL_LEVEL, _TAIL_DECAY, _TAIL_RISE = np.float32(np.log(0.02)), np.float32(-0.2), np.float32(5)
+_NOTHING = np.float32(-60)
 _KIND = 11
 
 
@@ -72,21 +75,23 @@ def _draw_echo(swath: Swath, echo: FloatArray) -> None:
     length = np.radians(swath.sounder.beam_width_deg) * swath.bottom_m * slope / 2
     width = np.maximum(length, pulse).astype(np.float32)[:, None]
     first = int(np.clip((reach - 5 * width).min() / (pulse / 2), 0, swath.power.shape[1]))
-    offset = (swath.grid.range_m[first:] - reach) / width
-    shape = np.exp(-0.5 * np.minimum(offset * offset, np.float32(60)))
-    # Behind the peak the echo of the rough bottom trails off.
-    np.maximum(offset, 0, out=offset)
-    shape += np.float32(0.02) * np.where(offset > 0, np.exp(offset * np.float32(-0.2)), 0)
-    shape *= echo.astype(np.float32)[:, None]
-    swath.power[:, first:] += shape
+    offset = swath.grid.range_m[first:] - reach
+    offset /= width
+    # Behind the peak the echo of the rough bottom trails off; one exponential for both.
+    tail = np.minimum(offset * _TAIL_DECAY, offset * _TAIL_RISE)
+    tail += _TAIL_LEVEL
+    np.square(offset, out=offset)
+    offset *= np.float32(-0.5)
+    np.maximum(offset, tail, out=offset)
+    np.maximum(offset, _NOTHING, out=offset)
+    np.exp(offset, out=offset)
+    offset *= echo.astype(np.float32)[:, None]
+    swath.power[:, first:] += offset
 
 
 def _draw_side_lobes(swath: Swath, echo: FloatArray) -> None:
     noise, sounder = swath.scene.noise, swath.sounder
     heard = _bottom_by_range(swath, echo)
-    if noise.plateau_texture > 0:
-        looks = 1 / noise.plateau_texture**2
-        heard = heard * swath.rng.gamma(looks, 1 / looks, heard.shape[1])
     sectors = heard.shape[0]
     crosstalk = np.full((sectors, sectors), 10 ** (-sounder.sector_isolation_db / 10))
     np.fill_diagonal(crosstalk, 1.0)
@@ -95,7 +100,20 @@ def _draw_side_lobes(swath: Swath, echo: FloatArray) -> None:
     loss_db = noise.plateau_below_bottom_db + noise.plateau_slope_db * angle + _ripple_db(swath)
     gain = (10 ** (-loss_db / 10)).astype(np.float32)[:, None]
     first = int(np.argmax(lobes.max(axis=0) > 0))
-    swath.power[:, first:] += gain * lobes[sounder.sector, first:]
+    plateau = gain * lobes[sounder.sector, first:]
+    if noise.plateau_texture > 0:
+        plateau *= _streaks(swath, plateau.shape)
+    swath.power[:, first:] += plateau
+
+
+def _streaks(swath: Swath, shape: tuple[int, int]) -> Float32Array:
+    """Gain of the plateau: arcs of some 20 beams, for neighbours hear the same rough bottom."""
+    knots = np.linspace(0, shape[0] // _STREAK_BEAMS + 1, shape[0], dtype=np.float32)
+    left = knots.astype(int)
+    share = (knots - left)[:, None]
+    field = swath.rng.standard_normal((left[-1] + 2, shape[1]), dtype=np.float32)
+    field = np.exp(field * np.float32(swath.scene.noise.plateau_texture))
+    return np.asarray((1 - share) * field[left] + share * field[left + 1])
 
 
 def _ripple_db(swath: Swath) -> FloatArray:
