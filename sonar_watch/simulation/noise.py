@@ -154,7 +154,7 @@ def _seabed_echo(rng: np.random.Generator) -> dict[str, Any]:
     return {
         "bottom_fall_db": float(rng.uniform(2, 24)),
         "bottom_jitter_db": float(rng.uniform(1, 4)),
-        "plateau_below_bottom_db": float(rng.uniform(32, 50)),
+        "plateau_below_bottom_db": float(rng.uniform(32, 54)),
         "plateau_slope_db": float(rng.uniform(0, 8)),
         "plateau_texture": _sometimes(rng, 0.6, 0.1, 0.9),
     }

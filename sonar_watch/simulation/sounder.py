@@ -43,7 +43,8 @@ class Sounder:
     second_shift_hz, second_offset_db : float
         How the second swath's frequencies and noise differ from the first's.
     past_bottom : float
-        Beams are recorded to this share beyond their bottom (0.10-0.17 on real data).
+        Beams are recorded to this share beyond their bottom (0.10-0.17 on
+        real data, up to 0.35 in a harbour).
     beam_blur, range_blur : tuple of int
         Neighbours that share their speckle; see `speckle.speckle`.
     """

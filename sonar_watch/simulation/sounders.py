@@ -173,12 +173,14 @@ def random_sounder(rng: np.random.Generator, depth_m: float) -> Sounder:
         half_fan_deg=half_fan,
         spacing="equidistant" if rng.random() < 0.3 else "equiangle",
         beam_width_deg=width,
-        beam_blur=_beam_blur(width / (2 * half_fan / beams)),
+        beam_blur=_beam_blur(float(rng.uniform(0.6, 1.1)) * width / (2 * half_fan / beams)),
         range_blur=((1,), (1,), (1, 1), (1, 2))[rng.integers(4)],
         sector_isolation_db=float(rng.uniform(*kind.isolation_db)),
         tvg_range_factor=float(rng.choice([30, 40, 20], p=[0.6, 0.3, 0.1])),
         tvg_offset_db=float(rng.choice([0, 10, 20, 30, 40])),
-        past_bottom=float(rng.uniform(0.10, 0.17)),
+        past_bottom=float(
+            rng.uniform(0.10, 0.17) if rng.random() < 0.85 else rng.uniform(0.17, 0.35)
+        ),
         **_sectors(rng, kind, half_fan),
         **_swaths(rng, kind),
         **_mounting(rng),
@@ -186,9 +188,9 @@ def random_sounder(rng: np.random.Generator, depth_m: float) -> Sounder:
     return with_samples(sounder, depth_m, float(np.exp(rng.uniform(np.log(450), np.log(1300)))))
 
 
-def _beam_blur(beams_per_width: float) -> tuple[int, ...]:
-    """Passes that blur speckle as wide beams do: by about 0.7 of a beam width (real files)."""
-    wanted = 4 * (0.7 * beams_per_width) ** 2
+def _beam_blur(spread_beams: float) -> tuple[int, ...]:
+    """Passes that blur speckle by this many beams: 0.6-0.9 of a beam width on real files."""
+    wanted = 4 * spread_beams**2
     choices: tuple[tuple[int, ...], ...] = (
         (1,),
         (1, 1),
@@ -196,6 +198,7 @@ def _beam_blur(beams_per_width: float) -> tuple[int, ...]:
         (1, 1, 2),
         (1, 1, 2, 2),
         (1, 1, 2, 3),
+        (1, 1, 2, 2, 3),
     )
     return min(choices, key=lambda steps: abs(sum(step**2 for step in steps) - wanted))
 
@@ -209,7 +212,7 @@ def _sectors(rng: np.random.Generator, kind: _Family, half_fan: float) -> Mappin
     else:
         edges = np.linspace(-1, 1, count + 1)[1:-1] * half_fan * float(rng.uniform(0.85, 1.1))
     centre = np.abs(np.arange(count) - (count - 1) / 2) < 1
-    louder = np.where(centre, 0.0, rng.uniform(0, 6)) + rng.normal(0, 0.6, count)
+    louder = np.where(centre, 0.0, rng.uniform(-3, 7)) + rng.normal(0, 0.6, count)
     return {
         "sector_edges_deg": tuple(float(edge) for edge in edges),
         "sector_frequency_hz": tuple(float(f) for f in rng.uniform(*kind.band_hz, count).round(-2)),
