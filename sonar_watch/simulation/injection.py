@@ -24,8 +24,7 @@ from sonar_watch.records import FLOOR_HALF_DB, FloatArray, WaterColumnPing
 from sonar_watch.simulation.bodies import draw_bodies
 from sonar_watch.simulation.cruise import ping_cycle_s
 from sonar_watch.simulation.echo import half_db
-from sonar_watch.simulation.passages import BESIDE, SPEED_M_S, Heard, Passage
-from sonar_watch.simulation.random_scene import random_scene
+from sonar_watch.simulation.passages import BESIDE, SPEED_M_S, Heard, Passage, passed_scene
 from sonar_watch.simulation.recordings import Recording, Water
 from sonar_watch.simulation.scene import Scene, Seabed
 from sonar_watch.simulation.ship import ShipState
@@ -101,7 +100,7 @@ def injected_passage(
     rng: np.random.Generator,
     recording: Recording,
     swaths: int,
-    make_scene: MakeScene = random_scene,
+    make_scene: MakeScene = passed_scene,
 ) -> Passage:
     """Return a passage over the plumes and fish of a random scene, heard in real pings.
 
@@ -118,7 +117,7 @@ def injected_passage(
     swaths : int
         Of each of the recording's configurations.
     make_scene : callable
-        As `random_scene`.
+        As `passed_scene`.
     """
     count = min(swaths * recording.configurations, max(swaths, MOST_SWATHS))
     sea = _open_sea(rng, recording, count, make_scene)

@@ -17,7 +17,7 @@ CLASS_NAMES = ("signal", "noise")
 FAINTEST_DB = 5.0
 """True boxes below this contrast are not labelled."""
 
-_SMALLEST_PX = (4.0, 6.0)
+_SMALLEST_PX = (6.0, 12.0)
 """Narrower or lower boxes are not labelled: nobody would draw them."""
 
 

@@ -7,7 +7,7 @@ sails on between swaths, and bodies come into the fan and leave it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -16,6 +16,7 @@ from sonar_watch.records import WaterColumnPing
 from sonar_watch.simulation.cruise import Line, Survey, ping_cycle_s
 from sonar_watch.simulation.echo import hear
 from sonar_watch.simulation.random_scene import random_scene
+from sonar_watch.simulation.scene import Scene
 from sonar_watch.simulation.sheets import Kind
 from sonar_watch.simulation.sounders import Sounder, random_sounder
 from sonar_watch.simulation.swath import TrueBox
@@ -25,8 +26,15 @@ SPEED_M_S = (2.0, 5.0)
 
 Heard = tuple[WaterColumnPing, tuple[TrueBox, ...]]
 _START_UTC = datetime(2026, 1, 1, tzinfo=UTC)
-BESIDE = 1.2
-"""Bodies lie beside this many times the way sailed: some begin or end beyond it."""
+BESIDE = 0.9
+"""Bodies lie beside this share of the way sailed: the ship passes them, few are there all along."""
+
+REDRAWN = 0.5
+"""Of the scenes without plumes, so that two of three have some."""
+
+STRONGER_DB = (8.0, 22.0)
+"""Plumes gain up to the first, and no more than to the second: most bodies are faint where the
+ship does not pass right over them, and a network is to see them at every strength."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +84,7 @@ def simulated_passage(
     sounder = random_sounder(rng, depth)
     line = _line(rng, sounder, depth, swaths)
     way = BESIDE * line.length_m
-    scene = random_scene(rng, depth, heading_deg=line.heading_deg, along_m=way)
+    scene = passed_scene(rng, depth, heading_deg=line.heading_deg, along_m=way)
     survey = Survey(scene=scene, sounder=sounder, lines=(line,), seed=int(rng.integers(2**31)))
     states = tuple(survey.states(line))
 
@@ -108,3 +116,18 @@ def _line(rng: np.random.Generator, sounder: Sounder, depth_m: float, swaths: in
         length_m=length,
         speed_m_s=speed,
     )
+
+
+def passed_scene(
+    rng: np.random.Generator, depth_m: float, *, heading_deg: float, along_m: float
+) -> Scene:
+    """Return a random scene (see `random_scene`) with more plumes, and stronger ones."""
+    scene = random_scene(rng, depth_m, heading_deg=heading_deg, along_m=along_m)
+    if not scene.plumes and rng.random() < REDRAWN:
+        scene = random_scene(rng, depth_m, heading_deg=heading_deg, along_m=along_m)
+    gain, most = STRONGER_DB
+    plumes = tuple(
+        replace(plume, contrast_db=min(plume.contrast_db + float(rng.uniform(0, gain)), most))
+        for plume in scene.plumes
+    )
+    return replace(scene, plumes=plumes)
