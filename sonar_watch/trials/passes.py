@@ -75,6 +75,8 @@ class Told:
         Whether the true foot lies in the told 95 % ellipse.
     semi_major_m : float or None
         Of that ellipse.
+    first_error_m, first_inside : float, bool or None
+        The same of the first alert.
     new_utc : str
         Data time of the first alert.
     waited_s : float or None
@@ -90,6 +92,8 @@ class Told:
     error_m: float | None
     inside: bool | None
     semi_major_m: float | None
+    first_error_m: float | None
+    first_inside: bool | None
     new_utc: str
     waited_s: float | None
     swaths: int
@@ -164,6 +168,7 @@ def _told(
     foot, offset = nearest_foot(feet, event, reach_m)
     plume = foot["name"] if foot else None
     line = _line_at(survey, event.last_seen_utc) if plume else None
+    first_foot, first_offset = nearest_foot([foot] if foot else [], first.event, math.inf)
     began = clocks.get((plume or "", line or ""))
     waited = first.time_utc - datetime.fromisoformat(began) if began else None
     return Told(
@@ -173,6 +178,9 @@ def _told(
         error_m=round(math.hypot(*offset), 2) if plume else None,
         inside=inside_ellipse(offset, event.covariance_m2) if plume else None,
         semi_major_m=semi_major_m(event.covariance_m2),
+        first_error_m=round(math.hypot(*first_offset), 2) if first_foot else None,
+        first_inside=inside_ellipse(first_offset, first.event.covariance_m2)
+        if first_foot else None,
         new_utc=iso_utc(first.time_utc),
         waited_s=round(waited.total_seconds(), 2) if waited is not None else None,
         swaths=event.swath_count,

@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import numpy as np
 
 from sonar_watch.errors import ConfigurationError
-from sonar_watch.simulation.cruise import Survey, ping_cycle_s, random_survey
-from sonar_watch.simulation.sounders import FAMILIES, sounder_for
+from sonar_watch.simulation.cruise import Line, Survey, ping_cycle_s, random_survey
+from sonar_watch.simulation.fish import random_dolphins
+from sonar_watch.simulation.random_scene import random_scene
+from sonar_watch.simulation.scene import Scene
+from sonar_watch.simulation.sounders import FAMILIES, Sounder, random_sounder, sounder_for
 
-SPEED_M_S = 2.5
-DEPTH_M = (60.0, 2500.0)
+SPEED_M_S = (2.0, 5.0)
+DEPTH_M = (40.0, 3500.0)
 """Drawn evenly on a logarithmic scale, where no depth is given."""
 
 NIGHT_DEPTH_M = (1500.0, 2000.0)
-SCHOOL_EVERY_M = 250.0
-"""Along the line of a busy night; they lie to either side of it, many beyond the fan."""
+RUN_IN_SWATHS = 12
+RUN_OUT_M = 300.0
+"""Sailed past the last plume: its event ends, as at sea, when the ship has left it behind."""
 
-BUSY_SPOKES = 0.3
-BUSY_FISH = 40
+APART_OF_DEPTH, APART_M = 0.8, 150.0
+"""Plumes lie this far apart along the line, so that an event belongs to one of them."""
+
+SCHOOL_EVERY_M, DOLPHINS_EVERY_M = 250.0, 3000.0
+BUSY_SPOKES, BUSY_DASHES, BUSY_FISH = 0.25, 0.1, 40
+"""What a busy night has at least; the rest is drawn as for any cruise."""
+
 FIRST_SEED = 7_000_001
 """Seeds of trials begin here: no training set is made from them."""
+
+_START_UTC = datetime(2026, 6, 1, 20, 0, 0, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +46,12 @@ class Plan:
     seed : int
         Decides everything that is not given.
     depth_m : float or None
-        Drawn when None, as is the family.
+        Drawn when None.
     family : str or None
+        Of a sounder in its usual settings; when None a sounder of any family that reaches the
+        depth, in settings of its own.
     swaths : int
-        Of a cruise, about.
+        Of a cruise, about, without the run in and out.
     hours : float
         Of a night.
     contrast_db : float or None
@@ -78,49 +92,89 @@ class Plan:
 
 
 def _cruise(plan: Plan) -> Survey:
-    """Return one line with plumes far enough apart that an event belongs to one of them."""
-    depth, family = _drawn(plan, DEPTH_M)
-    cycle_s = ping_cycle_s(sounder_for(family, depth), depth)
-    dual = 1 + sounder_for(family, depth).dual_swath
-    length = (plan.swaths / dual + 1) * cycle_s * SPEED_M_S
-    plumes = int(np.clip(length / max(120.0, 0.8 * depth), 1, 5))
-    return random_survey(
-        plan.seed, depth_m=depth, family=family, plumes=plumes, schools=plumes,
-        length_m=length, contrast_db=plan.contrast_db,
+    """Return one line over plumes and whatever looks like them."""
+    drawn = _draw(plan, DEPTH_M)
+    swaths = plan.swaths / (1 + drawn.sounder.dual_swath)
+    length = swaths * drawn.step_m
+    apart = max(APART_M, APART_OF_DEPTH * drawn.depth_m)
+    plumes = int(np.clip(length / apart, 1, 5))
+    survey = random_survey(
+        plan.seed, depth_m=drawn.depth_m, plumes=plumes, schools=plumes, length_m=length,
+        contrast_db=plan.contrast_db,
     )
+    alike = random_scene(np.random.default_rng((plan.seed, 2)), drawn.depth_m, along_m=length)
+    scene = replace(
+        survey.scene, dolphins=alike.dolphins, wrecks=alike.wrecks, walls=alike.walls
+    )
+    return _sailed(plan, scene, drawn, length)
 
 
 def _night(plan: Plan) -> Survey:
     """Return one long line over fish, layers and interference, and not one plume."""
-    depth, family = _drawn(plan, NIGHT_DEPTH_M)
-    length = plan.hours * 3600 * SPEED_M_S
+    drawn = _draw(plan, NIGHT_DEPTH_M)
+    length = plan.hours * 3600 * drawn.speed_m_s
     survey = random_survey(
-        plan.seed, depth_m=depth, family=family, plumes=0,
+        plan.seed, depth_m=drawn.depth_m, plumes=0,
         schools=max(1, round(length / SCHOOL_EVERY_M)), length_m=length,
     )
     noise = survey.scene.noise
     busy = replace(
         noise,
         spoke_chance=max(noise.spoke_chance, BUSY_SPOKES),
+        dash_chance=max(noise.dash_chance, BUSY_DASHES),
         fish_count=max(noise.fish_count, BUSY_FISH),
     )
-    return replace(survey, scene=replace(survey.scene, noise=busy))
+    rng = np.random.default_rng((plan.seed, 2))
+    dolphins = tuple(
+        random_dolphins(
+            rng, float(rng.uniform(-0.5, 0.5) * drawn.depth_m),
+            float(rng.uniform(-0.5, 0.5) * length), drawn.depth_m,
+        )
+        for _ in range(round(length / DOLPHINS_EVERY_M))
+    )
+    return _sailed(plan, replace(survey.scene, noise=busy, dolphins=dolphins), drawn, length)
 
 
-def _drawn(plan: Plan, depth_m: tuple[float, float]) -> tuple[float, str]:
-    """Return depth and family; each is drawn even when given, so that the other stays."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Drawn:
+    """What a plan leaves open."""
+
+    depth_m: float
+    sounder: Sounder
+    speed_m_s: float
+    northward: bool
+
+    @property
+    def step_m(self) -> float:
+        """Way sailed from ping to ping."""
+        return ping_cycle_s(self.sounder, self.depth_m) * self.speed_m_s
+
+
+def _draw(plan: Plan, depth_m: tuple[float, float]) -> _Drawn:
     rng = np.random.default_rng((plan.seed, 1))
     low, high = np.log(depth_m)
-    depth = round(float(np.exp(rng.uniform(low, high))), 1)
-    fitting = sorted(name for name in FAMILIES if (plan.depth_m or depth) <= _deepest_m(name))
-    family = str(rng.choice(fitting))
-    return plan.depth_m or depth, plan.family or family
+    drawn_m = round(float(np.exp(rng.uniform(low, high))), 1)
+    speed, northward = round(float(rng.uniform(*SPEED_M_S)), 2), bool(rng.random() < 0.5)
+    depth = plan.depth_m or drawn_m
+    sounder = random_sounder(rng, depth) if plan.family is None else sounder_for(
+        plan.family, depth)
+    return _Drawn(depth_m=depth, sounder=sounder, speed_m_s=speed, northward=northward)
 
 
-def _deepest_m(family: str) -> float:
-    """Return how deep a sounder of this family still sees the whole fan, about."""
-    limits = {"em2040": 500.0, "em71": 1500.0, "em30": 5000.0}
-    return next((limit for start, limit in limits.items() if family.startswith(start)), 11_000.0)
+def _sailed(plan: Plan, scene: Scene, drawn: _Drawn, length_m: float) -> Survey:
+    """Return a line north or south through the origin, with a run in and a run out."""
+    run_in, run_out = RUN_IN_SWATHS * drawn.step_m, max(RUN_OUT_M, 3 * drawn.step_m)
+    side = -1.0 if drawn.northward else 1.0
+    line = Line(
+        name=plan.name,
+        start_utc=_START_UTC,
+        east_m=0.0,
+        north_m=side * (length_m / 2 + run_in),
+        heading_deg=0.0 if drawn.northward else 180.0,
+        length_m=run_in + length_m + run_out,
+        speed_m_s=drawn.speed_m_s,
+    )
+    return Survey(scene=scene, sounder=drawn.sounder, lines=(line,), seed=plan.seed)
 
 
 def cruise_plans(count: int, template: Plan) -> list[Plan]:

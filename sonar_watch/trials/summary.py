@@ -90,6 +90,7 @@ def _duplicates(right: Sequence[tuple[Outcome, Told]]) -> int:
 def _positions(right: Sequence[tuple[Outcome, Told]]) -> dict[str, Any]:
     """Return how far off the told feet are, and whether the ellipses say so."""
     judged = [one.inside for _, one in right if one.inside is not None]
+    at_first = [one.first_inside for _, one in right if one.first_inside is not None]
     return {
         "error_m": _spread([one.error_m for _, one in right]),
         "error_of_depth": _spread(
@@ -97,6 +98,8 @@ def _positions(right: Sequence[tuple[Outcome, Told]]) -> dict[str, Any]:
              for outcome, one in right]
         ),
         "inside_ellipse": share_of(sum(judged), len(judged)),
+        "first_error_m": _spread([one.first_error_m for _, one in right]),
+        "first_inside_ellipse": share_of(sum(at_first), len(at_first)),
         "semi_major_m": _spread([one.semi_major_m for _, one in right]),
         "semi_major_over_footprint": _spread(
             [_over_footprint(outcome, one) for outcome, one in right]
