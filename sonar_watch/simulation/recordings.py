@@ -47,6 +47,9 @@ what is more is side lobes, in which plumes drown."""
 _SMOOTHED = 12
 """The ambient level is a running mean over this part of the rows: bodies show no rings."""
 
+_THRESHOLD = np.float32(10**-6.4)
+"""Power at the floor of -64 dB: water that is quieter shows no less, so bodies begin above it."""
+
 _FLOOR_SHARE = 0.5
 """Of the threshold's power: what a sample below the threshold has on average."""
 
@@ -164,7 +167,7 @@ class Water:
     power : ndarray, shape (b, s), float32
         Linear; floor samples at half the threshold.
     ambient : ndarray, shape (b, s), float32
-        Mean power of the range row in its sector.
+        Mean power of the range row in its sector, at least the threshold's.
     surroundings : ndarray, shape (b, s), float32
         Mean power around each sample, at least the ambient: layers, walls and side lobes.
     """
@@ -197,6 +200,7 @@ def water_of(ping: WaterColumnPing) -> Water:
     limit = np.minimum(fan.limit, row.size)
     water = recorded & (row < _ABOVE_BOTTOM * limit[:, None])
     ambient = _ambient(fan.samples, water, fan.sector, float(limit.min()))
+    np.maximum(ambient, _THRESHOLD, out=ambient)
     # Over 3 beams and 9 samples speckle averages out to a fifth, walls and layers stay.
     around = opencv().blur(power, (9, 3))
     return Water(
@@ -273,7 +277,7 @@ def _row_power(
     power = _POWER[level.view(np.uint8) ^ np.uint8(0x80)] / np.float32(-np.log(1 - _QUANTILE))
     good = count >= _FEWEST_BEAMS
     if not good.any():
-        return np.full(level.size, np.float32(_POWER[0]))
+        return np.full(level.size, _THRESHOLD)
     rows = np.arange(level.size)
     level_db = 10 * np.log10(np.interp(rows, rows[good], power[good]))
     # The bottom's side lobes begin before its peak; smoothing must not carry them upward.
