@@ -102,12 +102,12 @@ def common_frames(first: Picks, second: Picks) -> list[Key]:
     for picks in (first, second):
         if not all(picks.boxes.values()):
             frames &= set(picks.boxes)
-    if not frames and (first.boxes or second.boxes):
-        example = next(iter(first.boxes or second.boxes))
-        raise ConfigurationError(
-            f"{first.name} and {second.name} have no frame in common, such as {example}: expected "
-            "picks of the same files"
-        )
+    for picks in (first, second):
+        if picks.boxes and not frames & set(picks.boxes):
+            raise ConfigurationError(
+                f"{first.name} and {second.name} have no frame in common, such as "
+                f"{next(iter(picks.boxes))} of {picks.name}: expected picks of the same files"
+            )
     return sorted(frames)
 
 
