@@ -1,8 +1,11 @@
 """A seeded sea: seabed, plumes, fish and noise -> pings -> files, labels and the truth.
 
 scene.py     what is there: seabed, plumes, schools, layers
-sounders.py  who listens: beams, sectors, sample rate
-noise.py     the sounder's and the ship's own disturbances
+sounder.py, sounders.py  who listens: beams, sectors, sample rate; families and random ones
+noise.py     the sounder's and the ship's own disturbances; disturbances.py draws them
+bottom.py    the seabed's echo, its side lobes and ghosts; picks.py: as the sounder detects it
+speckle.py   what interference of many echoes does to power
+calibration.py  statistics by which simulated backgrounds are compared with real ones
 swath.py     one swath being built: power, ambient level, true boxes
 bodies.py    functions that draw plumes, fish and layers into a swath
 echo.py      what a sounder hears of a scene: one WaterColumnPing and its true boxes

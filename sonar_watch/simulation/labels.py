@@ -20,6 +20,8 @@ FAINTEST_DB = 5.0
 _SMALLEST_PX = (6.0, 12.0)
 """Narrower or lower boxes are not labelled: nobody would draw them."""
 
+_SEABED_MARGIN = 1.02
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
@@ -71,6 +73,7 @@ def label_of(box: TrueBox, geometry: FrameGeometry) -> Label | None:
     x2, y2 = geometry.to_pixels(box.across_track_m[1], box.depth_m[1])
     limits = (geometry.width_px, geometry.height_px)
     left, top, right, low = map(float, np.clip([x1, y1, x2, y2], 0, limits * 2))
+    low = min(low, _shown_to_px(geometry, left, right))
     width, height = right - left, low - top
     if width <= 0 or height <= 0:
         return None
@@ -82,6 +85,17 @@ def label_of(box: TrueBox, geometry: FrameGeometry) -> Label | None:
         contrast_db=box.contrast_db,
         ignored=small or box.contrast_db < FAINTEST_DB,
     )
+
+
+def _shown_to_px(geometry: FrameGeometry, left: float, right: float) -> float:
+    """Lowest row shown in some columns: a wrongly detected bottom hides the water below it."""
+    if geometry.seabed_depth_m is None:
+        return float("inf")
+    columns = geometry.seabed_depth_m[int(left) : max(int(right), int(left) + 1)]
+    known = columns[np.isfinite(columns)]
+    if not known.size:
+        return float("inf")
+    return geometry.to_pixels(0.0, float(known.max()) * _SEABED_MARGIN)[1]
 
 
 def to_label(box: TrueBox, geometry: FrameGeometry) -> Row | None:

@@ -68,7 +68,7 @@ def test_the_bottom_lies_where_the_seabed_is() -> None:
     reach = np.asarray(ping.detected_sample) * ping.metres_per_sample
     across = reach * np.sin(angle) + ping.lever_starboard_m
     depth = reach * np.cos(angle) + ping.transducer_depth_m
-    assert np.nanmedian(np.abs(depth - scene.seabed.at(across, 0.0))) < 2.0
+    assert np.nanmedian(np.abs(depth - scene.seabed.at(np.asarray(across, float), 0.0))) < 2.0
 
 
 @pytest.mark.parametrize("east_m", [-300.0, -40.0, 150.0])
