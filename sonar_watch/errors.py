@@ -7,6 +7,7 @@
     +-- GeometryError       pixels cannot be tied to metres                    (ValueError)
     +-- NavigationError     no usable position, heading or time                (ValueError)
     +-- WeightsError        weights missing, or not the ones in the manifest   (OSError)
+    |   +-- NoWeightsError          there are none at all
     +-- InferenceError      the runtime could not run the network              (RuntimeError)
     +-- JournalError        the journal cannot be read or written              (OSError)
     |   +-- JournalUnavailableError   for now: disk full, locked, read-only
@@ -58,6 +59,10 @@ class NavigationError(SonarWatchError, ValueError):
 
 class WeightsError(SonarWatchError, OSError):
     """Weights that are missing or are not the ones the manifest names."""
+
+
+class NoWeightsError(WeightsError):
+    """No manifest of weights was found anywhere: not even other ones are known."""
 
 
 class InferenceError(SonarWatchError, RuntimeError):

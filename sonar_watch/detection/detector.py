@@ -6,7 +6,9 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+from sonar_watch.detection.budget import confidence_within
 from sonar_watch.detection.decoding import decode
 from sonar_watch.detection.detections import ByteImage, Detections
 from sonar_watch.detection.letterbox import Letterbox, letterbox, snug_size
@@ -15,6 +17,9 @@ from sonar_watch.detection.weights import WeightsEntry, find_weights
 from sonar_watch.errors import ConfigurationError, InferenceError
 
 logger = logging.getLogger(__name__)
+
+DEFAULT_CONFIDENCE = 0.4
+"""Of weights whose false alerts were not measured."""
 
 GPU_NODES = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/dxg")
 """Device nodes without which there is no CUDA: looking at them is cheap, importing torch not."""
@@ -27,9 +32,12 @@ class DetectorOptions:
     Parameters
     ----------
     weights : str
-        Name of the model in MANIFEST.yaml.
-    confidence : float
-        Least confidence of a box, 0 to 1.
+        Name of the model in MANIFEST.yaml; "classical" runs without a network.
+    confidence : float or "auto"
+        Least confidence of a box, 0 to 1; "auto" takes the lowest that was measured to keep
+        within `alerts_per_hour`, and 0.4 where nothing was measured.
+    alerts_per_hour : float
+        Budget of "auto": false alerts per hour of data; 0.04 is about one in 24 hours.
     iou : float
         Of two boxes of one class that overlap more than this (intersection over union, 0 to 1)
         the less confident is dropped.
@@ -48,7 +56,8 @@ class DetectorOptions:
     """
 
     weights: str = "plume-n"
-    confidence: float = 0.4
+    confidence: float | Literal["auto"] = "auto"
+    alerts_per_hour: float = 0.04
     iou: float = 0.5
     device: str = "auto"
     threads: int | None = None
@@ -57,8 +66,12 @@ class DetectorOptions:
     def __post_init__(self) -> None:
         for name in ("confidence", "iou"):
             value = getattr(self, name)
-            if not 0.0 < value <= 1.0:
+            if value != "auto" and not 0.0 < value <= 1.0:
                 raise ConfigurationError(f"{name}: expected above 0 up to 1, received {value}")
+        if not self.alerts_per_hour >= 0:
+            raise ConfigurationError(
+                f"alerts_per_hour: expected 0 or more, received {self.alerts_per_hour}"
+            )
         if self.device not in ("auto", "cpu") and not self.device.startswith("cuda"):
             raise ConfigurationError(
                 f"device: expected auto, cpu or cuda:0, received {self.device!r}"
@@ -76,6 +89,11 @@ class Detector:
     runtime : Runtime or None
         None opens the one that `options.device` asks for.
 
+    Attributes
+    ----------
+    confidence : float
+        Least confidence of a box, in numbers.
+
     Raises
     ------
     WeightsError
@@ -87,6 +105,7 @@ class Detector:
     def __init__(self, options: DetectorOptions, runtime: Runtime | None = None) -> None:
         self._options = options
         self._entry = find_weights(options.weights, options.models_dir)
+        self.confidence = threshold(options, self._entry.false_alerts_per_hour)
         self._runtime = runtime or open_runtime(self._entry, options)
         logger.info("weights %s on %s", self._entry.name, self._runtime.name)
 
@@ -128,7 +147,7 @@ class Detector:
         fitted = [self._fit(one) for one in images]
         outputs = self._runtime.infer([pixels for pixels, _ in fitted])
         return [
-            decode(raw, self._entry, how, confidence=self._options.confidence,
+            decode(raw, self._entry, how, confidence=self.confidence,
                    iou=self._options.iou)
             for raw, (_, how) in zip(outputs, fitted, strict=True)
         ]
@@ -143,6 +162,29 @@ class Detector:
     def close(self) -> None:
         """Let go of the network and its memory."""
         self._runtime.close()
+
+
+def threshold(options: DetectorOptions, rates: Sequence[tuple[float, float]] = ()) -> float:
+    """Return the least confidence of a box, in numbers; the log says how "auto" came to it.
+
+    Parameters
+    ----------
+    rates : sequence of (confidence, false alerts per hour)
+        What was measured of the weights.
+    """
+    if options.confidence != "auto":
+        return options.confidence
+    chosen = confidence_within(rates, options.alerts_per_hour)
+    budget = f"{options.alerts_per_hour:g} false alerts an hour"
+    if chosen is not None:
+        logger.info("confidence %g keeps within %s, as measured", chosen, budget)
+        return chosen
+    if rates:
+        strictest = max(confidence for confidence, _ in rates)
+        logger.warning("no measured confidence keeps within %s: %g is used", budget, strictest)
+        return strictest
+    logger.info("confidence %g: weights without measured false alerts", DEFAULT_CONFIDENCE)
+    return DEFAULT_CONFIDENCE
 
 
 def open_detector(options: DetectorOptions | None = None) -> Detector:

@@ -18,12 +18,14 @@ A manifest names, for each model, its files with their sha256 and what the netwo
         trained_on: what it has seen
         licence: AGPL-3.0-or-later
         scores: {f1: 0.9, confidence: 0.31}
+        false_alerts_per_hour: [[0.3, 1.2], [0.5, 0.03]]   # [confidence, measured rate] each
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -33,7 +35,7 @@ from typing import Any, Literal
 
 import yaml
 
-from sonar_watch.errors import WeightsError
+from sonar_watch.errors import NoWeightsError, WeightsError
 
 logger = logging.getLogger(__name__)
 
@@ -97,6 +99,9 @@ class WeightsEntry:
         "nms": raw boxes that overlap, thinned out after the network. "end2end": final boxes.
     architecture, trained_on, licence : str
     scores : mapping of str to float or str
+    false_alerts_per_hour : tuple of (confidence, rate)
+        Events announced that were no plume, per hour of data, measured at each threshold; empty
+        when it was not measured. See `budget.confidence_within`.
     """
 
     name: str
@@ -110,6 +115,7 @@ class WeightsEntry:
     trained_on: str = ""
     licence: str = ""
     scores: Mapping[str, Any] = field(default_factory=dict)
+    false_alerts_per_hour: tuple[tuple[float, float], ...] = ()
 
     @property
     def sha256(self) -> str:
@@ -172,11 +178,20 @@ def _entry(name: str, body: Any, manifest: Path) -> WeightsEntry:
             trained_on=str(body.get("trained_on", "")),
             licence=str(body.get("licence", "")),
             scores=dict(body.get("scores") or {}),
+            false_alerts_per_hour=_rates(body.get("false_alerts_per_hour") or ()),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise WeightsError(f"{manifest}: model {name!r}: {type(error).__name__} {error}") from error
     _check_entry(entry, manifest)
     return entry
+
+
+def _rates(rows: Any) -> tuple[tuple[float, float], ...]:
+    """Return the measured table, thresholds ascending."""
+    pairs = sorted((float(confidence), float(rate)) for confidence, rate in rows)
+    if not all(0 <= confidence <= 1 and 0 <= rate < math.inf for confidence, rate in pairs):
+        raise ValueError(f"false_alerts_per_hour: expected [0..1, 0 or more], received {pairs}")
+    return tuple(pairs)
 
 
 def _check_entry(entry: WeightsEntry, manifest: Path) -> None:
@@ -217,12 +232,18 @@ def _body(entry: WeightsEntry) -> dict[str, Any]:
         "trained_on": entry.trained_on,
         "licence": entry.licence,
         "scores": dict(entry.scores),
+        **_rates_body(entry),
         "files": {
             role: {"name": entry.files[role].path.name, "sha256": entry.files[role].sha256}
             for role in ROLES
             if role in entry.files
         },
     }
+
+
+def _rates_body(entry: WeightsEntry) -> dict[str, Any]:
+    rates = [list(pair) for pair in entry.false_alerts_per_hour]
+    return {"false_alerts_per_hour": rates} if rates else {}
 
 
 def model_folders(models_dir: Path | None = None) -> tuple[Path, ...]:
@@ -250,8 +271,10 @@ def find_weights(name: str, models_dir: Path | None = None) -> WeightsEntry:
 
     Raises
     ------
+    NoWeightsError
+        No manifest on the way names any model.
     WeightsError
-        No manifest on the way names the model, or one that should is broken.
+        None names this one, or one that should is broken.
     """
     folders = model_folders(models_dir)
     known: list[str] = []
@@ -263,7 +286,8 @@ def find_weights(name: str, models_dir: Path | None = None) -> WeightsEntry:
             logger.debug("weights %s from %s", name, folder)
             return models[name]
         known += models
-    raise WeightsError(
+    missing = WeightsError if known else NoWeightsError
+    raise missing(
         f"weights {name!r}: named by no {MANIFEST_NAME} in {', '.join(map(str, folders))}; "
         f"known there: {', '.join(known) or 'none'}"
     )
