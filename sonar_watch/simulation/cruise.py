@@ -216,7 +216,7 @@ def random_survey(
     Parameters
     ----------
     contrast_db : float, optional
-        Of every plume; random (7-22 dB) when not given.
+        Of every plume; random (4-24 dB) when not given.
 
     Raises
     ------

@@ -157,13 +157,13 @@ def random_school(
 def random_dolphins(
     rng: np.random.Generator, east_m: float, north_m: float, depth_m: float
 ) -> Dolphins:
-    """Return a group of 3 to 25 in the upper 20-200 m."""
+    """Return a group of 4 to 40 in the upper 20-200 m."""
     return Dolphins(
         east_m=east_m,
         north_m=north_m,
-        radius_m=float(min(rng.uniform(15, 120), 0.5 * depth_m)),
+        radius_m=float(min(rng.uniform(8, 50), 0.5 * depth_m)),
         deepest_m=float(min(rng.uniform(20, 200), 0.8 * depth_m)),
-        count=int(rng.integers(3, 26)),
+        count=int(rng.integers(4, 41)),
         contrast_db=float(rng.uniform(12, 28)),
         dive_s=float(rng.uniform(60, 300)),
         seed=int(rng.integers(2**31)),

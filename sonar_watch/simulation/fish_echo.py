@@ -11,10 +11,11 @@ from sonar_watch.simulation.point_echo import light_up
 from sonar_watch.simulation.swath import Swath, Window
 from sonar_watch.simulation.texture import dots, uniform, waver
 
+_DOLPHIN_M = 3.0
 _FISH_PER_CELL = 4
 _CELL_SHARE = 0.05
 """Side of a cell over ground with fish of its own, as a share of the depth."""
-_HEARD_PER_DEG = 40.0
+_HEARD_PER_DEG = 120.0
 """Fish within the fan when every cell is full, per degree of beam width."""
 _FAINTEST = 0.004
 """Share of a school's contrast that is not drawn."""
@@ -107,7 +108,7 @@ def draw_dolphins(swath: Swath, group: Dolphins) -> None:
     if window is None:
         return
     ahead, aside, depth, gain = _animals(group, swath.state.time_utc.timestamp())
-    points = light_up(swath, forward + ahead, starboard + aside, depth, gain)
+    points = light_up(swath, forward + ahead, starboard + aside, depth, gain, _DOLPHIN_M)
     body = np.zeros(swath.power.shape, np.float32)
     np.add.at(body, (points.beam, points.sample), points.gain)
     swath.add_body(window, body[window], group.contrast_db, "noise", "")
@@ -161,5 +162,6 @@ def _cells_below(swath: Swath, cell_m: float) -> tuple[IntArray, IntArray]:
     ahead = 0.7 * cell_m * np.array([-1.0, 0.0, 1.0])[:, None]
     east, north = swath.state.to_world(ahead + swath.sounder.lever_forward_m, aside)
     cells = np.floor(np.stack((east.ravel(), north.ravel())) / cell_m).astype(np.int64)
-    column, row = np.unique(cells, axis=1)
-    return column, row
+    first, count = cells.min(axis=1), np.ptp(cells[1]) + 1
+    number = np.unique((cells[0] - first[0]) * count + cells[1] - first[1])
+    return number // count + first[0], number % count + first[1]

@@ -37,6 +37,7 @@ def light_up(
     starboard_m: FloatArray,
     depth_m: FloatArray,
     gain: FloatArray,
+    size_m: float = 0.0,
 ) -> Points:
     """Return the samples that points light up, those beyond the fan or the seabed left out.
 
@@ -45,11 +46,13 @@ def light_up(
     ahead_m, starboard_m : ndarray, shape (p,), metres from the transducer
     depth_m : ndarray, shape (p,), metres below the surface
     gain : ndarray, shape (p,), power
+    size_m : float
+        Of each along the track: it is heard while any of it is in the beam.
     """
     down = np.maximum(depth_m - swath.sounder.transducer_depth_m, 0.1)
     reach, angle = np.hypot(starboard_m, down), np.degrees(np.arctan2(starboard_m, down))
     width_deg = swath.sounder.beam_width_deg / _FWHM
-    from_fan = (ahead_m - down * swath.tilt) / (reach * np.radians(width_deg))
+    from_fan = (ahead_m - down * swath.tilt) / np.hypot(reach * np.radians(width_deg), size_m / 2)
     angles = swath.grid.angle_deg
     nearest = np.searchsorted(angles, angle)
     beam = (nearest[:, None] + _BEAMS).clip(0, angles.size - 1)

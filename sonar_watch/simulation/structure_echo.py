@@ -21,7 +21,7 @@ def draw_wreck(swath: Swath, wreck: Wreck) -> None:
     bottom_m = float(swath.scene.seabed.at(wreck.east_m, wreck.north_m))
     tallest = wreck.height_m + wreck.mast_m
     far = wreck.length_m + 0.02 * bottom_m
-    window = _window(swath, wreck, far, (bottom_m - tallest, bottom_m))
+    window = _window(swath, wreck, (far, far), (bottom_m - tallest, bottom_m))
     if window is None:
         return
     along, cross, _ = _own_axes(swath, wreck, window)
@@ -43,7 +43,10 @@ def draw_wall(swath: Swath, wall: Wall) -> None:
     """Add a wall and note its true box, class "noise"."""
     bottom_m = float(swath.scene.seabed.at(wall.east_m, wall.north_m))
     top_m = bottom_m - wall.height_m
-    window = _window(swath, wall, 0.5 * wall.length_m + 0.02 * bottom_m, (top_m, bottom_m))
+    slant = abs(np.sin(np.radians(wall.bearing_deg - swath.state.heading_deg)))
+    far = 0.5 * wall.length_m + 0.02 * bottom_m
+    aside = 0.5 * wall.length_m * float(slant) + 0.02 * bottom_m
+    window = _window(swath, wall, (far, aside), (top_m, bottom_m))
     if window is None:
         return
     along, cross, _ = _own_axes(swath, wall, window)
@@ -57,12 +60,13 @@ def draw_wall(swath: Swath, wall: Wall) -> None:
 
 
 def _window(
-    swath: Swath, body: Wreck | Wall, far: float, depth: tuple[float, float]
+    swath: Swath, body: Wreck | Wall, far: tuple[float, float], depth: tuple[float, float]
 ) -> Window | None:
+    """Where the fan can cut a body that reaches `far` metres ahead and aside of its middle."""
     forward, starboard = swath.from_transducer(body.east_m, body.north_m)
-    if abs(forward - depth[1] * swath.tilt) > far:
+    if abs(forward - depth[1] * swath.tilt) > far[0]:
         return None
-    return swath.window((starboard - far, starboard + far), depth)
+    return swath.window((starboard - far[1], starboard + far[1]), depth)
 
 
 def _own_axes(
