@@ -17,7 +17,7 @@ import json
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal
@@ -45,6 +45,9 @@ Disturb = Callable[[ByteImage, np.random.Generator], ByteImage]
 """Returns a grey picture of the same size as it is after a screenshot, JPEG, colour map …"""
 
 SCENES_PER_SHARD = 8
+_QUICK_PINGS = 4
+"""A static background that settles this fast shows after the warm-up what takes hundreds at sea."""
+_SHARES = ("validation_share", "grey_share", "disturbed_share", "settled_share", "inject_share")
 _RECIPE = "recipe.json"
 
 
@@ -73,6 +76,9 @@ class DatasetOptions:
         serves plain pictures too.
     disturbed_share : float
         Share of those that pass through `disturb`, where one is given.
+    settled_share : float
+        Share of the scenes whose static background is known when the bodies come, as in the
+        midst of a line; in the others the line begins with the passage.
     inject : tuple of Path
         Raw files, training scenes are put into.
     inject_validation : tuple of Path
@@ -103,6 +109,7 @@ class DatasetOptions:
     encoding: Encoding = "layers"
     grey_share: float = 0.3
     disturbed_share: float = 0.5
+    settled_share: float = 0.7
     inject: tuple[Path, ...] = ()
     inject_validation: tuple[Path, ...] = ()
     inject_share: float = 0.25
@@ -121,7 +128,7 @@ class DatasetOptions:
                 "pictures_per_scene: expected from 1 to the swaths after the warm-up, received "
                 f"{self.pictures_per_scene}"
             )
-        for name in ("validation_share", "grey_share", "disturbed_share", "inject_share"):
+        for name in _SHARES:
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigurationError(f"{name}: expected 0..1, received {getattr(self, name)}")
         if not 10 <= self.depth_m[0] <= self.depth_m[1]:
@@ -320,7 +327,8 @@ def _pictures_of_shard(
         grey = shard.split == "train" and rng.random() < options.grey_share
         encoding = "grey" if grey else options.encoding
         kept = kept_swaths(passage, options)
-        shown = pictures_of(passage, options, kept, encoding)
+        settled = kept[0] - 1 if rng.random() < options.settled_share else 0
+        shown = pictures_of(passage, options, kept, encoding, settled)
         if disturb and encoding == "grey" and rng.random() < options.disturbed_share:
             shown = (_disturbed(picture, disturb, rng) for picture in shown)
         yield from shown
@@ -350,12 +358,25 @@ def kept_swaths(passage: Passage, options: DatasetOptions) -> list[int]:
 
 
 def pictures_of(
-    passage: Passage, options: DatasetOptions, kept: Iterable[int], encoding: Encoding
+    passage: Passage,
+    options: DatasetOptions,
+    kept: Iterable[int],
+    encoding: Encoding,
+    settled: int = 0,
 ) -> Iterator[Picture]:
-    """Yield the pictures of the swaths `kept`; without a memory no others are even heard."""
-    raster = Rasteriser(RasterOptions(max_side_px=options.max_side_px, encoding=encoding))
-    wanted = set(kept)
-    for index in range(passage.count):
+    """Yield the pictures of the swaths `kept`; without a memory no others are even heard.
+
+    Parameters
+    ----------
+    settled : int
+        The first swaths are heard without bodies, and the static background learns them fast:
+        what follows is as it is at sea, where the memory has seen hundreds of swaths.
+    """
+    drawn = RasterOptions(max_side_px=options.max_side_px, encoding=encoding)
+    raster, wanted = Rasteriser(drawn), set(kept)
+    if settled and encoding == "layers":
+        raster.restore(_settled_memory(passage, drawn, settled))
+    for index in range(settled, passage.count):
         if index not in wanted and encoding == "grey":
             continue
         ping, boxes = passage.hear(index)
@@ -371,9 +392,12 @@ def pictures_of(
             )
 
 
+def _settled_memory(passage: Passage, drawn: RasterOptions, swaths: int) -> dict[str, bytes]:
+    quick = Rasteriser(replace(drawn, static_pings=_QUICK_PINGS))
+    for index in range(swaths):
+        quick.frame(passage.hear_water(index))
+    return quick.memory()
+
+
 def _disturbed(picture: Picture, disturb: Disturb, rng: np.random.Generator) -> Picture:
-    image = disturb(picture.image, rng)
-    return Picture(
-        image=image, labels=picture.labels, surveys=picture.surveys, scenes=picture.scenes,
-        kind=picture.kind,
-    )
+    return replace(picture, image=disturb(picture.image, rng))

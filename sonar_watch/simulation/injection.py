@@ -82,16 +82,14 @@ class _Sea:
 def untouched_passage(recording: Recording) -> Passage:
     """Return a recording as it is: each ping once, no bodies."""
 
-    def hear_one(index: int) -> Heard:
-        return recording.pings[index], ()
-
     return Passage(
         survey=recording.name,
         scene="",
         kind="real",
         count=len(recording.pings),
         configurations=recording.configurations,
-        hear=hear_one,
+        hear=lambda index: (recording.pings[index], ()),
+        hear_water=lambda index: recording.pings[index],
     )
 
 
@@ -122,15 +120,11 @@ def injected_passage(
     count = min(swaths * recording.configurations, max(swaths, MOST_SWATHS))
     sea = _open_sea(rng, recording, count, make_scene)
 
+    def water(index: int) -> Water:
+        return _played(recording, index)
+
     def hear_one(index: int) -> Heard:
-        water = recording.water(recording.order(index))
-        time_s = index * max(recording.interval_s, 0.01)
-        ping = replace(
-            water.ping,
-            time_utc=recording.pings[0].time_utc + timedelta(seconds=time_s),
-            ping_counter=recording.pings[0].ping_counter + index,
-        )
-        return _heard(replace(water, ping=ping), sea, (index - count / 2) * sea.step_m, index)
+        return _heard(water(index), sea, (index - count / 2) * sea.step_m, index)
 
     return Passage(
         survey=recording.name,
@@ -139,7 +133,20 @@ def injected_passage(
         count=count,
         configurations=recording.configurations,
         hear=hear_one,
+        hear_water=lambda index: water(index).ping,
     )
+
+
+def _played(recording: Recording, index: int) -> Water:
+    """The ping that comes at an index, at the time and with the number it then has."""
+    water, first = recording.water(recording.order(index)), recording.pings[0]
+    time_s = index * max(recording.interval_s, 0.01)
+    ping = replace(
+        water.ping,
+        time_utc=first.time_utc + timedelta(seconds=time_s),
+        ping_counter=first.ping_counter + index,
+    )
+    return replace(water, ping=ping)
 
 
 def _open_sea(

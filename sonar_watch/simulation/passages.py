@@ -54,6 +54,8 @@ class Passage:
     hear : callable
         Returns the swath of an index, 0 <= index < count, and the true boxes in it; the same
         at every call.
+    hear_water : callable
+        Returns that swath without bodies: the sounder, the seabed and the layers alone.
     """
 
     survey: str
@@ -62,6 +64,7 @@ class Passage:
     count: int
     configurations: int
     hear: Callable[[int], Heard]
+    hear_water: Callable[[int], WaterColumnPing]
 
 
 def simulated_passage(
@@ -88,16 +91,15 @@ def simulated_passage(
     survey = Survey(scene=scene, sounder=sounder, lines=(line,), seed=int(rng.integers(2**31)))
     states = tuple(survey.states(line))
 
-    def hear_one(index: int) -> Heard:
-        return hear(scene, sounder, states[index], survey.seed)
-
+    bare = replace(scene, plumes=(), schools=(), dolphins=(), wrecks=(), walls=())
     return Passage(
         survey=name,
         scene=name,
         kind="simulated",
         count=len(states),
         configurations=1 + sounder.dual_swath,
-        hear=hear_one,
+        hear=lambda index: hear(scene, sounder, states[index], survey.seed),
+        hear_water=lambda index: hear(bare, sounder, states[index], survey.seed)[0],
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -91,9 +91,7 @@ def _scaled(fan: Picture, side_px: int) -> Picture:
     if image.ndim == 2:
         image = cv2.merge((image, image, image))
     labels = tuple(label.moved(scale, 0.0) for label in fan.labels)
-    return Picture(
-        image=image, labels=labels, surveys=fan.surveys, scenes=fan.scenes, kind=fan.kind
-    )
+    return replace(fan, image=image, labels=labels)
 
 
 def _joined(fans: Sequence[Picture], side_px: int) -> Picture:
