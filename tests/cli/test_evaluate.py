@@ -1,0 +1,87 @@
+"""sonar-watch evaluate, from the words to the lines."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sonar_watch.cli import main
+from sonar_watch.images import write_png
+from sonar_watch.learning.annotations import write_dataset
+
+BOXES = "frame_id,across_track_min_m,across_track_max_m,depth_min_m,depth_max_m\n"
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.mark.parametrize("words", [(), ("set.yaml", "--cruises", "1"), ("--nights", "1",
+                                                                       "--cruises", "1")])
+def test_one_thing_at_a_time(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", *words]) == 78
+    assert "expected one of DATA" in capsys.readouterr().err
+
+
+def test_pictures_without_a_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for split in ("train", "val"):
+        (tmp_path / "images" / split).mkdir(parents=True)
+        write_png(tmp_path / "images" / split / "1.png", np.zeros((40, 60), np.uint8))
+    data = write_dataset(tmp_path, ("signal", "noise"))
+    words = ["--weights", "classical", "--plots", str(tmp_path / "plots"), "--confidence", "0.3"]
+    assert main(["evaluate", str(data), *words]) == 0
+    rows = lines(capsys)
+    assert {row["matching"] for row in rows if "matching" in row} == {
+        "iou 0.3", "iou 0.5", "centre",
+    }
+    first = rows[0]
+    assert (first["weights"], first["images"], first["images_empty"]) == ("classical", 1, 1)
+    assert first["at_threshold"]["confidence"] == 0.3
+    assert all(Path(row["plot"]).exists() for row in rows if "plot" in row)
+    assert sum("plot" in row for row in rows) == 4
+
+
+def test_picks_of_two_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in "ab":
+        (tmp_path / f"{name}.csv").write_text(BOXES + "f1,0,10,50,100\nf2,,,,\n", "utf-8")
+    found = {"frame_id": "f1", "source": {}, "time_utc": "2026-03-01T02:00:00Z", "detections": []}
+    (tmp_path / "detections.jsonl").write_text(json.dumps(found) + "\n", "utf-8")
+    words = ["--picks", str(tmp_path / "a.csv"), str(tmp_path / "b.csv")]
+    assert main(["evaluate", *words]) == 0
+    assert [row["f1"] for row in lines(capsys)] == [1.0, 1.0]
+    words += ["--detections", str(tmp_path / "detections.jsonl"), "--confidence", "0.5"]
+    assert main(["evaluate", *words]) == 0
+    rows = lines(capsys)
+    assert [(row["reference"], row["compared"]) for row in rows[::2]] == [
+        ("a", "b"), ("a", "detector"), ("b", "detector"),
+    ]
+    assert rows[-1]["recall"] == 0.0
+
+
+def test_a_wrong_cell_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.csv").write_text(BOXES + "f1,0,ten,50,100\n", "utf-8")
+    assert main(["evaluate", "--picks", str(tmp_path / "a.csv"), str(tmp_path / "a.csv")]) == 1
+    assert "line 2, column across_track_max_m: expected a number" in capsys.readouterr().err
+
+
+def test_a_cruise_from_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--cruises", "1", "--seed", "5", "--depth", "900", "--swaths", "4", "--out",
+             str(tmp_path), "--config", str(_config(tmp_path))]
+    assert main(["evaluate", *words]) == 0
+    rows = lines(capsys)
+    assert [row["cruises"] for row in rows] == [1] * len(rows)
+    working = [row for row in rows if row["confidence"] == row["working_confidence"]]
+    assert len(working) == 1
+    assert (tmp_path / "cruise-5.json").exists()
+    assert len(json.loads((tmp_path / "summary.json").read_text("utf-8"))) == len(rows)
+
+
+def _config(folder: Path) -> Path:
+    path = folder / "settings.yaml"
+    path.write_text("detector: {device: cpu, threads: 1}\n", encoding="utf-8")
+    return path

@@ -1,0 +1,48 @@
+"""Which detector is tried on plain pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sonar_watch.detection.detector import DetectorOptions
+from sonar_watch.simulation.cruise import random_survey
+from sonar_watch.simulation.echo import hear
+from sonar_watch.trials.finders import as_grey, find_classical, frame_of, open_finder
+from sonar_watch.watercolumn.raster import Rasteriser
+
+
+def test_the_geometry_of_a_picture_is_read_off_it() -> None:
+    """Beside the true one: apex and seabed within a few per cent of the picture."""
+    survey = random_survey(11, depth_m=300.0, plumes=0)
+    state = next(iter(survey.states(survey.lines[0])))
+    true = Rasteriser().frame(hear(survey.scene, survey.sounder, state, survey.seed)[0])
+    read = frame_of(true.image).geometry
+    geometry = true.geometry
+    apex_px, top_px = geometry.to_pixels(0.0, geometry.transducer_depth_m)
+    assert -read.left_m == pytest.approx(apex_px, abs=0.03 * geometry.width_px)
+    assert read.transducer_depth_m == pytest.approx(top_px, abs=0.05 * geometry.height_px)
+    assert geometry.seabed_depth_m is not None
+    assert read.seabed_depth_m is not None
+    seabed_px = (geometry.seabed_depth_m - geometry.top_m) / geometry.pixel_depth_m
+    known = np.isfinite(seabed_px) & np.isfinite(read.seabed_depth_m)
+    assert known.mean() > 0.8
+    off = np.abs(read.seabed_depth_m - seabed_px)[known] / geometry.height_px
+    assert np.median(off) < 0.02
+
+
+def test_a_black_picture_holds_nothing() -> None:
+    assert [len(found) for found in find_classical([np.zeros((40, 60, 3), np.uint8)])] == [0]
+
+
+def test_grey_shows_the_contrast_alone() -> None:
+    layers = np.dstack([np.full((2, 3), value, np.uint8) for value in (10, 20, 30)])
+    assert np.array_equal(as_grey(layers), np.full((2, 3, 3), 20, np.uint8))
+    assert np.array_equal(as_grey(layers[:, :, 0]), np.full((2, 3, 3), 10, np.uint8))
+
+
+def test_the_detector_without_a_network_needs_no_weights() -> None:
+    with open_finder(DetectorOptions(weights="classical", confidence=0.35), "grey") as finder:
+        assert (finder.name, finder.sha256, finder.confidence) == ("classical", "classical", 0.35)
+        (found,) = finder.find([np.zeros((40, 60), np.uint8)])
+        assert found.class_names == ("signal", "noise")
