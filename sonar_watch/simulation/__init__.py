@@ -13,6 +13,6 @@ cruise.py    a ship sails lines over a scene: states, pings, the truth
 writing.py   raw twins, pictures with sidecars, truth.json
 passages.py  a ship passes over a random scene: consecutive swaths
 recordings.py  real pings as a background; injection.py puts simulated bodies into them
-labels.py, sheets.py  true boxes as labels; pictures stacked into squares
-dataset.py   labelled sets for training and tests
+labels.py, shots.py, sheets.py  true boxes as labels; passages to pictures; squares of them
+recipe.py, dataset.py  labelled sets for training and tests
 """

@@ -20,7 +20,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -30,120 +30,21 @@ from sonar_watch.learning.annotations import write_dataset
 from sonar_watch.learning.frozen import known_frozen
 from sonar_watch.records import ByteImage
 from sonar_watch.simulation.injection import injected_passage, untouched_passage
-from sonar_watch.simulation.labels import CLASS_NAMES, label_of, to_label
+from sonar_watch.simulation.labels import CLASS_NAMES
 from sonar_watch.simulation.passages import Passage, simulated_passage
+from sonar_watch.simulation.recipe import DatasetOptions, Split
 from sonar_watch.simulation.recordings import Recording, read_recording
 from sonar_watch.simulation.sheets import Picture, stack
+from sonar_watch.simulation.shots import kept_swaths, pictures_of
 from sonar_watch.watercolumn.opencv import opencv
-from sonar_watch.watercolumn.raster import Rasteriser, RasterOptions
 
-__all__ = ["DatasetOptions", "Disturb", "make_dataset", "to_label"]
+__all__ = ["DatasetOptions", "Disturb", "make_dataset"]
 
-Encoding = Literal["layers", "grey"]
-Split = Literal["train", "val"]
 Disturb = Callable[[ByteImage, np.random.Generator], ByteImage]
 """Returns a grey picture of the same size as it is after a screenshot, JPEG, colour map …"""
 
 SCENES_PER_SHARD = 8
-_QUICK_PINGS = 4
-"""A static background that settles this fast shows after the warm-up what takes hundreds at sea."""
-_SHARES = ("validation_share", "grey_share", "disturbed_share", "settled_share", "inject_share")
 _RECIPE = "recipe.json"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DatasetOptions:
-    """What `sonar-watch simulate --kind dataset` makes.
-
-    Parameters
-    ----------
-    scenes : int
-        Seabeds with what lives over them; the ship passes over each once.
-    swaths_per_scene : int
-        Consecutive swaths of a passage, for each configuration of its sounder.
-    warm_up : int
-        Swaths at its begin, for each configuration, that fill the raster's memory alone.
-    pictures_per_scene : int
-        Pictures kept, evenly spread over the rest.
-    validation_share : float
-        Share of the scenes kept for validation, 0 to 1.
-    depth_m : tuple of float
-        Least and greatest depth; drawn evenly on a logarithmic scale.
-    seed : int
-    encoding : {"layers", "grey"}
-    grey_share : float
-        Share of the training scenes drawn in grey whatever the encoding, so that one network
-        serves plain pictures too.
-    disturbed_share : float
-        Share of those that pass through `disturb`, where one is given.
-    settled_share : float
-        Share of the scenes whose static background is known when the bodies come, as in the
-        midst of a line; in the others the line begins with the passage.
-    inject : tuple of Path
-        Raw files, training scenes are put into.
-    inject_validation : tuple of Path
-        The same for validation scenes.
-    inject_share : float
-        Share of the scenes put into real pings where there are any.
-    frozen : bool
-        A set for tests: all scenes are validation, `inject` files included, and the untouched
-        pings of those files are added. Training refuses it.
-    max_side_px : int
-        Of the fan as drawn.
-    sheet_px : int
-        Side of a training sheet; fans are scaled to its width as the detector scales them.
-
-    Raises
-    ------
-    ConfigurationError
-        Numbers that make no set, or a real file in two splits.
-    """
-
-    scenes: int = 1000
-    swaths_per_scene: int = 15
-    warm_up: int = 4
-    pictures_per_scene: int = 6
-    validation_share: float = 0.1
-    depth_m: tuple[float, float] = (30.0, 4000.0)
-    seed: int = 1
-    encoding: Encoding = "layers"
-    grey_share: float = 0.3
-    disturbed_share: float = 0.5
-    settled_share: float = 0.7
-    inject: tuple[Path, ...] = ()
-    inject_validation: tuple[Path, ...] = ()
-    inject_share: float = 0.25
-    frozen: bool = False
-    max_side_px: int = 1024
-    sheet_px: int = 640
-
-    def __post_init__(self) -> None:
-        if self.scenes < 1 or not 0 <= self.warm_up < self.swaths_per_scene:
-            raise ConfigurationError(
-                "expected a scene or more, and fewer swaths to warm up than swaths, received "
-                f"{self.scenes}, {self.warm_up}, {self.swaths_per_scene}"
-            )
-        if not 1 <= self.pictures_per_scene <= self.swaths_per_scene - self.warm_up:
-            raise ConfigurationError(
-                "pictures_per_scene: expected from 1 to the swaths after the warm-up, received "
-                f"{self.pictures_per_scene}"
-            )
-        for name in _SHARES:
-            if not 0 <= getattr(self, name) <= 1:
-                raise ConfigurationError(f"{name}: expected 0..1, received {getattr(self, name)}")
-        if not 10 <= self.depth_m[0] <= self.depth_m[1]:
-            raise ConfigurationError(f"depth_m: expected 10 <= low <= high, got {self.depth_m}")
-        if self.encoding not in ("layers", "grey"):
-            raise ConfigurationError(f"encoding: expected layers or grey, got {self.encoding!r}")
-        both = {path.stem for path in self.inject} & {path.stem for path in self.inject_validation}
-        if both:
-            raise ConfigurationError(f"inject: expected each file in one split, received {both}")
-
-    def recordings(self, split: Split) -> tuple[Path, ...]:
-        """Return the raw files that scenes of a split are put into."""
-        if split == "train":
-            return self.inject
-        return self.inject + self.inject_validation if self.frozen else self.inject_validation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -348,55 +249,6 @@ def _passage(
 @lru_cache(maxsize=16)
 def _recording(path: Path) -> Recording:
     return read_recording(path)
-
-
-def kept_swaths(passage: Passage, options: DatasetOptions) -> list[int]:
-    """Return the indices of the swaths that become pictures, evenly spread after the warm-up."""
-    first = min(options.warm_up * passage.configurations, passage.count - 1)
-    places = np.linspace(first, passage.count - 1, options.pictures_per_scene)
-    return sorted({int(place) for place in places.round()})
-
-
-def pictures_of(
-    passage: Passage,
-    options: DatasetOptions,
-    kept: Iterable[int],
-    encoding: Encoding,
-    settled: int = 0,
-) -> Iterator[Picture]:
-    """Yield the pictures of the swaths `kept`; without a memory no others are even heard.
-
-    Parameters
-    ----------
-    settled : int
-        The first swaths are heard without bodies, and the static background learns them fast:
-        what follows is as it is at sea, where the memory has seen hundreds of swaths.
-    """
-    drawn = RasterOptions(max_side_px=options.max_side_px, encoding=encoding)
-    raster, wanted = Rasteriser(drawn), set(kept)
-    if settled and encoding == "layers":
-        raster.restore(_settled_memory(passage, drawn, settled))
-    for index in range(settled, passage.count):
-        if index not in wanted and encoding == "grey":
-            continue
-        ping, boxes = passage.hear(index)
-        frame = raster.frame(ping)
-        if index in wanted:
-            labels = (label_of(box, frame.geometry) for box in boxes)
-            yield Picture(
-                image=frame.image,
-                labels=tuple(label for label in labels if label),
-                surveys=(passage.survey,),
-                scenes=(passage.scene,),
-                kind=passage.kind,
-            )
-
-
-def _settled_memory(passage: Passage, drawn: RasterOptions, swaths: int) -> dict[str, bytes]:
-    quick = Rasteriser(replace(drawn, static_pings=_QUICK_PINGS))
-    for index in range(swaths):
-        quick.frame(passage.hear_water(index))
-    return quick.memory()
 
 
 def _disturbed(picture: Picture, disturb: Disturb, rng: np.random.Generator) -> Picture:
