@@ -8,14 +8,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from sonar_watch.detection.detections import ByteImage, Detections
-from sonar_watch.errors import ConfigurationError, ImageError
+from sonar_watch.errors import ConfigurationError
 from sonar_watch.learning.intervals import share_interval
 from sonar_watch.learning.matching import Judgement, Matching, Selection, judge, match
 from sonar_watch.learning.scores import OperatingPoint, Scores, f1_interval, score
-from sonar_watch.learning.truth import TruthSet, from_detections, read_truth_set
+from sonar_watch.learning.truth import TruthSet, from_detections, read_picture, read_truth_set
 
 __all__ = [
     "ALL_CLASSES", "MATCHINGS", "STRONG", "TIERS", "Judgement", "Matching", "OperatingPoint",
@@ -126,18 +124,8 @@ def collect(find: Find, truth: TruthSet, batch: int = 16) -> list[Detections]:
     paths = [picture.image for picture in truth.pictures]
     found: list[Detections] = []
     for start in range(0, len(paths), batch):
-        found += find([_read(path) for path in paths[start : start + batch]])
+        found += find([read_picture(path) for path in paths[start : start + batch]])
     return found
-
-
-def _read(path: Path) -> ByteImage:
-    """Return the image of a file as BGR, as the trainer reads it."""
-    import cv2
-
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise ImageError(f"{path}: expected an image, could not decode it")
-    return np.asarray(image, np.uint8)
 
 
 def report_rows(

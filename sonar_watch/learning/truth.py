@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from sonar_watch.detection.detections import Detections
-from sonar_watch.errors import ConfigurationError, FormatError
+from sonar_watch.detection.detections import ByteImage, Detections
+from sonar_watch.errors import ConfigurationError, FormatError, ImageError
 from sonar_watch.learning.annotations import label_path, read_dataset, read_labels
 
 LABELLED = "labelled"
@@ -109,6 +109,22 @@ def read_truth_set(data: Path, split: str = "val") -> TruthSet:
     return TruthSet(class_names=names, pictures=pictures)
 
 
+def read_picture(path: Path) -> ByteImage:
+    """Return the image of a file as BGR, as the trainer reads it.
+
+    Raises
+    ------
+    ImageError
+        It cannot be read.
+    """
+    import cv2
+
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise ImageError(f"{path}: expected an image, could not decode it")
+    return np.asarray(image, np.uint8)
+
+
 def from_detections(truth: Detections, image: Path = Path()) -> PictureTruth:
     """Return boxes as the truth of a picture, of unknown contrast."""
     objects = tuple(TrueObject(class_name=row.class_name, xyxy=row.xyxy) for row in truth)
@@ -117,12 +133,10 @@ def from_detections(truth: Detections, image: Path = Path()) -> PictureTruth:
 
 def _from_labels(image: Path, names: tuple[str, ...]) -> PictureTruth:
     """Return what the YOLO labels beside an image say; its size turns them into pixels."""
-    from sonar_watch.images import read_image
-
     path = label_path(image)
     if not path.exists() or not path.stat().st_size:
         return PictureTruth(image=image)
-    height, width = read_image(image).shape[:2]
+    height, width = read_picture(image).shape[:2]
     return from_detections(read_labels(path, width, height, names), image)
 
 
