@@ -24,7 +24,7 @@ def draw_wreck(swath: Swath, wreck: Wreck) -> None:
     window = _window(swath, wreck, (far, far), (bottom_m - tallest, bottom_m))
     if window is None:
         return
-    along, cross, _ = _own_axes(swath, wreck, window)
+    along, cross = _own_axes(swath, wreck, window)
     up = np.float32(bottom_m) - swath.grid.depth_m[window]
     beam_m = _beam_m(swath, bottom_m)
     ends = _slab(along, np.hypot(0.5 * wreck.length_m, beam_m))
@@ -49,7 +49,7 @@ def draw_wall(swath: Swath, wall: Wall) -> None:
     window = _window(swath, wall, (far, aside), (top_m, bottom_m))
     if window is None:
         return
-    along, cross, _ = _own_axes(swath, wall, window)
+    along, cross = _own_axes(swath, wall, window)
     up = np.float32(bottom_m) - swath.grid.depth_m[window]
     thick_m = 2 * swath.sounder.metres_per_sample + 0.003 * bottom_m
     face = np.exp(np.float32(-0.5) * np.minimum((cross / np.float32(thick_m)) ** 2, 60))
@@ -71,14 +71,13 @@ def _window(
 
 def _own_axes(
     swath: Swath, body: Wreck | Wall, window: Window
-) -> tuple[Float32Array, Float32Array, Float32Array]:
-    """Metres along the body's bearing, to the right of it; and ranges."""
-    y, z, reach = swath.cut(window)
+) -> tuple[Float32Array, Float32Array]:
+    """Metres along the body's bearing, and to the right of it."""
+    y, z, _ = swath.cut(window)
     forward, starboard = swath.from_transducer(body.east_m, body.north_m)
     down = z - np.float32(swath.sounder.transducer_depth_m)
     ahead = down * np.float32(swath.tilt) - np.float32(forward)
-    along, cross = ship_to_body(swath.state, body.bearing_deg, ahead, y - np.float32(starboard))
-    return along, cross, reach
+    return ship_to_body(swath.state, body.bearing_deg, ahead, y - np.float32(starboard))
 
 
 def _beam_m(swath: Swath, range_m: float) -> float:
