@@ -122,7 +122,7 @@ def judge(
     Parameters
     ----------
     found : sequence of Detections
-        One per picture, with the same classes in each.
+        One per picture; a detector may know fewer classes.
     truth : sequence of PictureTruth
     class_names : tuple of str
     matching : Matching or None
@@ -130,12 +130,11 @@ def judge(
     Raises
     ------
     ConfigurationError
-        Lists that do not belong together, or other classes.
+        Lists that do not belong together, or classes that the truth does not know.
     """
     if len(found) != len(truth):
         raise ConfigurationError(f"expected {len(truth)} results, received {len(found)}")
-    if any(one.class_names != class_names for one in found):
-        raise ConfigurationError(f"expected the classes {class_names} in every image")
+    found = [_with_classes(one, class_names) for one in found]
     objects = [_Objects(picture.objects, class_names) for picture in truth]
     firsts = np.cumsum([0, *(len(one.boxes) for one in objects)])
     hits = [
@@ -156,6 +155,23 @@ def judge(
         true_picture=_counted([len(one.boxes) for one in objects]),
         true_contrast_db=_joined([one.contrast_db for one in objects], float),
         true_ignored=_joined([one.ignored for one in objects], bool),
+    )
+
+
+def _with_classes(found: Detections, names: tuple[str, ...]) -> Detections:
+    """Return what was found with the classes of the truth, by their names."""
+    if found.class_names == names:
+        return found
+    if not set(found.class_names) <= set(names):
+        raise ConfigurationError(
+            f"expected the classes {names} in every image, received {found.class_names}"
+        )
+    places = np.array([names.index(name) for name in found.class_names], np.int32)
+    return Detections(
+        xyxy=found.xyxy,
+        confidence=found.confidence,
+        class_id=places[found.class_id],
+        class_names=names,
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sonar_watch.detection.detections import Detections
+from sonar_watch.errors import ConfigurationError
 from sonar_watch.learning.evaluation import FAINT, MATCHINGS, STRONG, TIERS, report_rows
 from sonar_watch.learning.matching import Judgement, Matching, Selection, judge
 from sonar_watch.learning.scores import f1_interval, score
@@ -133,6 +134,16 @@ def test_kinds_are_told_apart() -> None:
     assert (row["images"], row["truths"], row["images_empty"]) == (3, 2, 1)
     assert row["at_threshold"]["f1"] == pytest.approx(0.5)
     assert row["at_threshold"]["recall_95"] == pytest.approx((0.0945, 0.9055), abs=1e-3)
+
+
+def test_a_detector_may_know_plumes_alone() -> None:
+    only = Detections.from_rows([(*square(0), 0.9, 0)], ("signal",))
+    fish = TrueObject(class_name="noise", xyxy=square(50))
+    judgement = judge([only], [picture(plume(0, 9.0), fish)], ("noise", "signal"))
+    assert score(judgement, Selection(class_names=("signal",))).best.f1 == 1.0
+    assert score(judgement, Selection(class_names=("noise",))).best.recall == 0.0
+    with pytest.raises(ConfigurationError, match="expected the classes"):
+        judge([only], [picture()], ("tooth",))
 
 
 def test_the_interval_of_f1_comes_from_surveys() -> None:
