@@ -24,7 +24,6 @@ import sonar_watch
 from sonar_watch.alerts.journal import Journal
 from sonar_watch.alerts.publisher import Publisher
 from sonar_watch.association.tracker import PlumeTracker
-from sonar_watch.detection.detector import Detector, open_detector
 from sonar_watch.errors import (
     ConfigurationError,
     JournalError,
@@ -35,6 +34,7 @@ from sonar_watch.geolocation.navigation import NavigationTrack
 from sonar_watch.monitoring import Monitor
 from sonar_watch.pipeline.chain import Pipeline, Stages
 from sonar_watch.pipeline.evidence import EvidenceAlbum
+from sonar_watch.pipeline.finder import PlumeFinder, as_opened, open_finder
 from sonar_watch.records import Alert, GeolocatedFrame, Provenance, Tense, iso_utc
 from sonar_watch.settings import Settings
 from sonar_watch.sources.folder import FolderOptions, ImageFolderSource
@@ -118,13 +118,14 @@ class Watch:
         speed: float = math.inf,
         inputs: Sequence[Path] = (),
     ) -> None:
-        self.settings = settings
         self.monitor = Monitor()
         self._wake = threading.Event()
         self._stopped = False
         _make_folder(settings.data_dir)
         self.journal = Journal(settings.data_dir / JOURNAL_NAME, tense=tense)
-        self.detector = open_detector(settings.detector)
+        self.detector = open_finder(settings.detector)
+        settings = replace(settings, detector=as_opened(settings.detector, self.detector))
+        self.settings = settings
         self._provenance = provenance_of(settings, self.detector)
         if tense == "replay":
             self._expect_same_run(inputs)
@@ -281,6 +282,7 @@ class Watch:
             "waiting_for_navigation": self._pipeline.waiting,
             "sources": self._source.counts(),
             "trouble": self._trouble,
+            "notice": self.detector.notice,
             "last_frame_utc": self._last_frame_utc,
         }
 
@@ -301,7 +303,7 @@ class Watch:
         return not self._stopped
 
     def _weights(self) -> tuple[str, str]:
-        return str(self.settings.detector.weights), self.detector.runtime
+        return self.detector.weights, self.detector.runtime
 
 
 def _make_folder(path: Path) -> None:
@@ -322,7 +324,7 @@ def restore_tracker(settings: Settings, journal: Journal) -> PlumeTracker:
     return PlumeTracker.restore(settings.tracker, state)
 
 
-def provenance_of(settings: Settings, detector: Detector) -> Provenance:
+def provenance_of(settings: Settings, detector: PlumeFinder) -> Provenance:
     """Return what every alert of this watch says of its making."""
     return Provenance(
         weights=detector.weights_sha256, config=settings.fingerprint, code=code_hash()

@@ -182,6 +182,8 @@ def complaints(watch: Mapping[str, Any]) -> list[str]:
     found = []
     if watch.get("trouble"):
         found.append(f"nothing is published: {watch['trouble']}")
+    if watch.get("notice"):
+        found.append(str(watch["notice"]))
     failing = watch.get("sources", {}).get("failing", 0)
     if failing:
         found.append(f"{failing} of the sources cannot be read; the log says which and why")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from dataclasses import replace
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -33,6 +34,9 @@ NO_NAVIGATION = "no navigation at the time of the swath"
 """What `position_note` says of a detection in a frame without a fix."""
 
 
+_Each = TypeVar("_Each")
+
+
 class Box(Protocol):
     """One row of `Detections`: the box in pixels, how sure, and what."""
 
@@ -49,6 +53,7 @@ def georeference(
     boxes: Iterable[Box],
     vetoes: Sequence[str | None] | None = None,
     options: PositionOptions | None = None,
+    seconded: Sequence[bool | None] | None = None,
 ) -> tuple[GeolocatedDetection, ...]:
     """Return where the boxes of one frame are, in the same order.
 
@@ -63,18 +68,30 @@ def georeference(
     vetoes : sequence of str or None, optional
         Why each was turned down, as many as boxes.
     options : PositionOptions, optional
+    seconded : sequence of bool or None, optional
+        Whether a second opinion shares each, as many as boxes.
 
     Raises
     ------
     GeometryError
-        A box that is not finite or inside out, or another number of vetoes than of boxes.
+        A box that is not finite or inside out, or another number of vetoes or opinions than of
+        boxes.
     """
     rows = list(boxes)
-    reasons = [None] * len(rows) if vetoes is None else list(vetoes)
-    if len(reasons) != len(rows):
-        raise GeometryError(f"expected {len(rows)} vetoes, received {len(reasons)}")
+    reasons = _one_each(rows, vetoes, "vetoes")
+    opinions = _one_each(rows, seconded, "opinions")
     chosen = options or PositionOptions()
-    return tuple(_place(frame, box, why, chosen) for box, why in zip(rows, reasons, strict=True))
+    return tuple(
+        replace(_place(frame, box, why, chosen), seconded=opinion)
+        for box, why, opinion in zip(rows, reasons, opinions, strict=True)
+    )
+
+
+def _one_each(rows: Sequence[Box], given: Sequence[_Each] | None, what: str) -> list[_Each | None]:
+    each: list[_Each | None] = [None] * len(rows) if given is None else [*given]
+    if len(each) != len(rows):
+        raise GeometryError(f"expected {len(rows)} {what}, received {len(each)}")
+    return each
 
 
 def vessel_to_ground(

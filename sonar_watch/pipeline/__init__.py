@@ -2,6 +2,8 @@
 
     hold.py      keeps a swath back until the ship's navigation at its instant is settled
     chain.py     the stages in order; the one place where a bad frame is caught
+    finder.py    who looks for plumes: a network with a second opinion, or the classical detector
+    locating.py  boxes in pixels -> detections on the seabed, with vetoes
     results.py   the lines of detections.jsonl
     evidence.py  the annotated picture of each event
 

@@ -19,14 +19,14 @@ from sonar_watch.errors import (
     SonarWatchError,
     WireError,
 )
-from sonar_watch.geolocation.georeference import PositionOptions, georeference
+from sonar_watch.geolocation.georeference import PositionOptions
 from sonar_watch.monitoring import Monitor
 from sonar_watch.pipeline.evidence import EvidenceAlbum
 from sonar_watch.pipeline.hold import NavigationHold, Settled, Swath, SwathItem, Track
+from sonar_watch.pipeline.locating import locate
 from sonar_watch.pipeline.results import frame_body, frame_head
 from sonar_watch.records import (
     Alert,
-    ByteImage,
     EventChange,
     GeolocatedFrame,
     LineEnd,
@@ -39,7 +39,7 @@ from sonar_watch.records import (
     WaterColumnFrame,
     WaterColumnPing,
 )
-from sonar_watch.watercolumn.vetoes import VetoOptions, veto
+from sonar_watch.watercolumn.vetoes import VetoOptions
 
 log = logging.getLogger(__name__)
 
@@ -85,9 +85,10 @@ class FrameMaker(Protocol):
 
 
 class PlumeDetector(Protocol):
-    """Pictures -> boxes."""
+    """Pictures -> boxes, and a second opinion on one; see `finder`."""
 
-    def detect(self, images: Sequence[ByteImage]) -> list[Detections]: ...
+    def find(self, frames: Sequence[WaterColumnFrame]) -> list[Detections]: ...
+    def second(self, frame: WaterColumnFrame) -> Detections | None: ...
 
 
 class Tracker(Protocol):
@@ -235,7 +236,7 @@ class Pipeline:
     ) -> list[Detections | None]:
         """Detect in all frames at once; when that fails, one by one, to find the bad one."""
         try:
-            return list(self._stages.detector.detect([frame.image for frame in frames]))
+            return list(self._stages.detector.find(frames))
         except Exception:
             log.exception("detection failed on a batch of %d; trying one by one", len(frames))
             return [self._detect_one(frame, batch) for frame in frames]
@@ -247,9 +248,10 @@ class Pipeline:
         good. It ends the watch instead, with nothing of this batch stored.
         """
         try:
-            return self._stages.detector.detect([frame.image])[0]
+            return self._stages.detector.find([frame])[0]
         except Exception as error:  # noqa: BLE001 - as above
-            self._stages.detector.detect([np.zeros_like(frame.image)])
+            blank = replace(frame, image=np.zeros_like(frame.image))
+            self._stages.detector.find([blank])
             self._give_up(frame, error, batch)
             return None
 
@@ -271,23 +273,9 @@ class Pipeline:
     def _locate(
         self, frame: WaterColumnFrame, detections: Detections, note: str | None
     ) -> GeolocatedFrame:
-        reasons = [veto(xyxy, frame, self._stages.vetoes) for xyxy in detections.xyxy]
-        placed = georeference(frame, detections, reasons, self._stages.position)
-        if note is not None:
-            placed = tuple(replace(detection, position_note=note) for detection in placed)
-        geometry = frame.geometry
-        seabed = geometry.seabed_depth_m
-        known = None if seabed is None or np.isnan(seabed).all() else float(np.nanmedian(seabed))
-        return GeolocatedFrame(
-            frame_id=frame.frame_id,
-            time_utc=frame.time_utc,
-            sounder=frame.sounder,
-            source=frame.source,
-            navigation=frame.navigation,
-            coverage_across_m=(geometry.left_m, geometry.right_m),
-            seabed_depth_m=known,
-            detections=placed,
-        )
+        stages = self._stages
+        opinion = stages.detector.second(frame) if len(detections) else None
+        return locate(frame, detections, opinion, note, stages.vetoes, stages.position)
 
     def _keep_evidence(self, frame: WaterColumnFrame, located: GeolocatedFrame) -> None:
         self._stages.preview(located)

@@ -52,4 +52,5 @@ def _detection_body(detection: GeolocatedDetection) -> dict[str, Any]:
         "latitude": None if detection.latitude is None else round(detection.latitude, 7),
         "longitude": None if detection.longitude is None else round(detection.longitude, 7),
         "veto": detection.veto,
+        "seconded": detection.seconded,
     }

@@ -45,6 +45,9 @@ class PlumeEvent:
         Reasons and numbers of the detections turned down beside it.
     position_note : str or None
         Why there is no position.
+    agreement : float or None
+        Share 0..1 of the swaths that showed it on which the classical detector saw it, too; None
+        when it was not asked.
     """
 
     event_id: str
@@ -68,6 +71,7 @@ class PlumeEvent:
     best_source: SourceRef
     vetoed: tuple[tuple[str, int], ...] = ()
     position_note: str | None = None
+    agreement: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

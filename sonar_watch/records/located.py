@@ -32,6 +32,8 @@ class GeolocatedDetection:
     veto : str or None
         Why it was turned down, or None.
     position_note : str or None
+    seconded : bool or None
+        Whether the classical detector found it in the same frame; None when it was not asked.
     """
 
     frame_id: str
@@ -48,6 +50,7 @@ class GeolocatedDetection:
     depth_sigma_m: float = 0.0
     veto: str | None = None
     position_note: str | None = None
+    seconded: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

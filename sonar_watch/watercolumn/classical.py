@@ -9,14 +9,14 @@ without weights, and the baseline in tables.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from sonar_watch.detection.detections import Detections
 from sonar_watch.errors import ConfigurationError
-from sonar_watch.records import FloatArray, FrameGeometry, WaterColumnFrame
+from sonar_watch.records import Float32Array, FloatArray, FrameGeometry, WaterColumnFrame
 from sonar_watch.watercolumn.opencv import opencv
 from sonar_watch.watercolumn.standing import BoolArray, Standing, standing_of
 
@@ -26,6 +26,7 @@ _CORE_CELLS = 4
 _CLOSED_CELLS = 5
 _CONTACT_CELLS = 2.5
 _MOST_BODIES = 60
+_AGREEMENT = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +140,31 @@ class ClassicalDetector:
         high = body.height_m >= options.least_height_fraction * depth_m
         upright = body.width_m <= options.widest * body.height_m
         return CLASSES.index("signal") if high and upright else None
+
+
+def seconded(xyxy: Float32Array, class_names: Sequence[str], opinion: Detections) -> list[bool]:
+    """Return for each box whether another detector found something there, of the same class.
+
+    Boxes of one plume differ between detectors in where they end: half of the smaller box
+    inside the other is agreement.
+
+    Parameters
+    ----------
+    xyxy : ndarray, shape (n, 4), float32, pixels
+    class_names : sequence of str
+        Of each box.
+    opinion : Detections
+        In the same frame.
+    """
+    own = [opinion.of_class(name).xyxy for name in class_names]
+    return [_meets(box, others) for box, others in zip(xyxy, own, strict=True)]
+
+
+def _meets(box: Float32Array, others: Float32Array) -> bool:
+    sides = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
+    shared = np.prod(np.maximum(sides, 0), axis=1)
+    smaller = np.minimum(np.prod(box[2:] - box[:2]), np.prod(others[:, 2:] - others[:, :2], axis=1))
+    return bool(np.any((shared > 0) & (shared >= _AGREEMENT * smaller)))
 
 
 def confidence_of(body: Body) -> float:

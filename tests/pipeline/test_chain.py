@@ -25,17 +25,17 @@ from sonar_watch.pipeline.chain import Pipeline, PipelineOptions, Stages
 from sonar_watch.pipeline.evidence import EvidenceAlbum
 from sonar_watch.records import (
     Alert,
-    ByteImage,
     LineEnd,
     Provenance,
     Quarantined,
     SourceItem,
     SourceRef,
+    WaterColumnFrame,
     WaterColumnPing,
 )
 from sonar_watch.simulation.cruise import demo_survey
-from sonar_watch.simulation.labels import to_label
 from sonar_watch.simulation.echo import hear
+from sonar_watch.simulation.labels import to_label
 from sonar_watch.watercolumn.raster import Rasteriser, RasterOptions
 
 CLASSES = ("signal", "noise")
@@ -50,12 +50,15 @@ class ToldDetector:
         self.poison: set[bytes] = set()
         self.calls, self.dies_after = 0, sys.maxsize
 
-    def detect(self, images: Sequence[ByteImage]) -> list[Detections]:
-        keys = [image.tobytes() for image in images]
+    def find(self, frames: Sequence[WaterColumnFrame]) -> list[Detections]:
+        keys = [frame.image.tobytes() for frame in frames]
         self.calls += 1
         if self.poison & set(keys) or self.calls > self.dies_after:
             raise InferenceError("told to fail")
         return [self.boxes.get(key, Detections.empty(CLASSES)) for key in keys]
+
+    def second(self, frame: WaterColumnFrame) -> Detections | None:
+        return self.boxes.get(frame.image.tobytes())
 
 
 @pytest.fixture(scope="module")
@@ -85,8 +88,10 @@ class Bench:
         self.sent: list[Alert] = []
         options = TrackerOptions()
         state = self.journal.state()
+        raster = Rasteriser(RASTER)
+        raster.restore(self.journal.memory())
         self.stages = Stages(
-            raster=Rasteriser(RASTER),
+            raster=raster,
             detector=detector,
             track=NavigationTrack(),
             tracker=PlumeTracker(options)

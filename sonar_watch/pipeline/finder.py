@@ -1,0 +1,142 @@
+"""Who looks for plumes: a network with a second opinion beside it, or the classical detector.
+
+`open_finder` is the one place that chooses.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from sonar_watch.detection.detections import Detections
+from sonar_watch.detection.detector import Detector, DetectorOptions, open_detector, threshold
+from sonar_watch.errors import NoWeightsError
+from sonar_watch.records import WaterColumnFrame
+from sonar_watch.watercolumn.classical import ClassicalDetector, ClassicalOptions
+
+log = logging.getLogger(__name__)
+
+CLASSICAL = "classical"
+"""What weights, their hash and the runtime are called when there is no network."""
+
+
+class PlumeFinder(Protocol):
+    """Frames -> boxes."""
+
+    @property
+    def weights(self) -> str: ...
+    @property
+    def weights_sha256(self) -> str: ...
+    @property
+    def runtime(self) -> str: ...
+    @property
+    def confidence(self) -> float: ...
+    @property
+    def notice(self) -> str | None: ...
+    def find(self, frames: Sequence[WaterColumnFrame]) -> list[Detections]: ...
+    def second(self, frame: WaterColumnFrame) -> Detections | None: ...
+    def close(self) -> None: ...
+
+
+class NetworkFinder:
+    """A network, and the classical detector that seconds it.
+
+    Parameters
+    ----------
+    detector : Detector
+    weights : str
+        Name of the model.
+    """
+
+    notice: str | None = None
+
+    def __init__(self, detector: Detector, weights: str) -> None:
+        self.weights = weights
+        self._detector = detector
+        self._classical = ClassicalDetector()
+
+    @property
+    def weights_sha256(self) -> str:
+        """The hash that names the network in alerts."""
+        return self._detector.weights_sha256
+
+    @property
+    def runtime(self) -> str:
+        """What runs the network."""
+        return self._detector.runtime
+
+    @property
+    def confidence(self) -> float:
+        """Least confidence of a box."""
+        return self._detector.confidence
+
+    def find(self, frames: Sequence[WaterColumnFrame]) -> list[Detections]:
+        """Return what the network finds in each frame; see `Detector.detect`."""
+        return self._detector.detect([frame.image for frame in frames])
+
+    def second(self, frame: WaterColumnFrame) -> Detections:
+        """Return what the classical detector finds in the same frame."""
+        return self._classical.find(frame)
+
+    def close(self) -> None:
+        """Let go of the network."""
+        self._detector.close()
+
+
+class ClassicalFinder:
+    """The classical detector alone; nobody seconds it.
+
+    Parameters
+    ----------
+    confidence : float
+        Least confidence of a box.
+    notice : str or None
+        Why there is no network, when that was not asked for.
+    """
+
+    weights = weights_sha256 = runtime = CLASSICAL
+
+    def __init__(self, confidence: float, notice: str | None = None) -> None:
+        self.confidence, self.notice = confidence, notice
+        self._classical = ClassicalDetector(ClassicalOptions(confidence=confidence))
+
+    def find(self, frames: Sequence[WaterColumnFrame]) -> list[Detections]:
+        """Return what is found in each frame."""
+        return [self._classical.find(frame) for frame in frames]
+
+    def second(self, frame: WaterColumnFrame) -> None:
+        """Return None: it would agree with itself."""
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+def open_finder(options: DetectorOptions) -> PlumeFinder:
+    """Return who looks for plumes: the network that is named, else the classical detector.
+
+    Without any weights the watch goes on with what needs none, and says so; weights that are
+    damaged, or missing beside others, are an error to be mended.
+
+    Raises
+    ------
+    WeightsError
+        The weights are not the ones in the manifest, or only others are there.
+    InferenceError
+        No runtime can run them here.
+    """
+    if options.weights == CLASSICAL:
+        log.warning("no network, as configured: the classical detector looks for plumes")
+        return ClassicalFinder(threshold(options))
+    try:
+        return NetworkFinder(open_detector(options), options.weights)
+    except NoWeightsError as error:
+        notice = f"no weights were found, the classical detector looks for plumes: {error}"
+        log.critical("%s", notice)
+        return ClassicalFinder(threshold(options), notice)
+
+
+def as_opened(options: DetectorOptions, finder: PlumeFinder) -> DetectorOptions:
+    """Return the options with what was chosen: "auto" in numbers, the weights that run."""
+    return replace(options, confidence=finder.confidence, weights=finder.weights)

@@ -1,0 +1,54 @@
+"""From boxes in a picture to detections on the seabed, each with what speaks against it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from sonar_watch.detection.detections import Detections
+from sonar_watch.geolocation.georeference import PositionOptions, georeference
+from sonar_watch.records import GeolocatedFrame, WaterColumnFrame
+from sonar_watch.watercolumn.classical import seconded
+from sonar_watch.watercolumn.vetoes import VetoOptions, veto
+
+
+def locate(
+    frame: WaterColumnFrame,
+    found: Detections,
+    opinion: Detections | None,
+    note: str | None,
+    vetoes: VetoOptions,
+    position: PositionOptions,
+) -> GeolocatedFrame:
+    """Return what was found in a frame, in metres and on the seabed.
+
+    Parameters
+    ----------
+    found : Detections
+    opinion : Detections or None
+        What a second detector found in the same frame.
+    note : str or None
+        What to know about the position, such as why there is none.
+    vetoes, position
+        Options of the stages.
+    """
+    reasons = [veto(xyxy, frame, vetoes) for xyxy in found.xyxy]
+    names = [row.class_name for row in found]
+    shared = None if opinion is None else seconded(found.xyxy, names, opinion)
+    placed = georeference(frame, found, reasons, position, shared)
+    if note is not None:
+        placed = tuple(replace(detection, position_note=note) for detection in placed)
+    geometry = frame.geometry
+    seabed = geometry.seabed_depth_m
+    known = None if seabed is None or np.isnan(seabed).all() else float(np.nanmedian(seabed))
+    return GeolocatedFrame(
+        frame_id=frame.frame_id,
+        time_utc=frame.time_utc,
+        sounder=frame.sounder,
+        source=frame.source,
+        navigation=frame.navigation,
+        coverage_across_m=(geometry.left_m, geometry.right_m),
+        seabed_depth_m=known,
+        detections=placed,
+    )
