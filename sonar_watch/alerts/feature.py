@@ -123,6 +123,11 @@ class AlertProperties(_Part):
     swaths_possible: Count = Field(description="swaths that could have shown it")
     peak_confidence: Confidence
     median_confidence: Confidence
+    agreement: Confidence | None = Field(
+        default=None,
+        description="share of its swaths on which the classical detector saw it, too; "
+        "null when it was not asked",
+    )
     best_frame: BestFrame
     vetoed: tuple[Vetoed, ...] = ()
     provenance: Origin

@@ -121,6 +121,7 @@ def _feature(alert: Alert) -> AlertFeature:
             swaths_possible=event.swaths_possible,
             peak_confidence=event.peak_confidence,
             median_confidence=event.median_confidence,
+            agreement=event.agreement,
             best_frame=_best_frame(event),
             vetoed=tuple(Vetoed(reason=reason, count=count) for reason, count in event.vetoed),
             provenance=Origin(
@@ -188,6 +189,7 @@ def _event(feature: AlertFeature) -> PlumeEvent:
         swaths_possible=said.swaths_possible,
         peak_confidence=said.peak_confidence,
         median_confidence=said.median_confidence,
+        agreement=said.agreement,
         site_id=said.site_id,
         best_frame_id=said.best_frame.frame_id,
         best_source=SourceRef(**said.best_frame.model_dump(exclude={"frame_id"})),

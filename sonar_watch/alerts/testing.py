@@ -120,4 +120,5 @@ def _plume(number: int, seen: datetime) -> PlumeEvent:
             swath=0,
         ),
         vetoed=(("no ground contact", 2),),
+        agreement=0.8571,
     )

@@ -83,4 +83,5 @@ def event_of(track: Track, options: TrackerOptions) -> PlumeEvent:
         best_source=track.best_source,
         vetoed=tuple(sorted(track.vetoed.items())),
         position_note=None if place else track.note,
+        agreement=track.agreement,
     )

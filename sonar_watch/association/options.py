@@ -22,6 +22,9 @@ class TrackerOptions:
     confirm_swaths, of_swaths : int
         A plume is announced when it was seen on `confirm_swaths` of the last `of_swaths` swaths
         that passed over it.
+    lone_confidence : float
+        A plume that the classical detector saw on none of its swaths is announced only when the
+        network was this sure of it on one, 0 to 1; 0 asks for no second opinion.
     swath_spacing_m : float
         Largest distance in metres between swaths that is expected (speed times the cycle of the
         deepest work); settings that could never confirm a plume at it are refused.
@@ -68,6 +71,7 @@ class TrackerOptions:
 
     confirm_swaths: int = 3
     of_swaths: int = 6
+    lone_confidence: float = 0.6
     swath_spacing_m: float = 20.0
     gate_sigmas: float = 3.0
     gate_m: float = 60.0
@@ -95,6 +99,8 @@ class TrackerOptions:
             _expect(0 < getattr(self, name) < math.inf, f"{name}: expected more than 0", self, name)
         for name in ("spread_m", "strand_gap_m", "update_interval_s", "lean_slope"):
             _expect(0 <= getattr(self, name) < math.inf, f"{name}: expected 0 or more", self, name)
+        _expect(0 <= self.lone_confidence <= 1, "lone_confidence: expected 0 to 1", self,
+                "lone_confidence")
         fraction = self.systematic_fraction
         _expect(0 <= fraction <= 0.9, "systematic_fraction: expected 0 to 0.9", self,
                 "systematic_fraction")

@@ -40,6 +40,8 @@ class Foot:
     foot_depth_m, top_depth_m : float
     note : str or None
         Why there is no position.
+    seconded : bool or None
+        Whether a second opinion shares it; None when it was not asked.
     """
 
     position: tuple[float, float] | None
@@ -50,6 +52,7 @@ class Foot:
     foot_depth_m: float
     top_depth_m: float
     note: str | None = None
+    seconded: bool | None = None
 
     @property
     def middle_m(self) -> float:
@@ -101,6 +104,12 @@ class Sighting:
     def width_m(self) -> float:
         """Across-track width of all strands together."""
         return self.across_m[1] - self.across_m[0]
+
+    @property
+    def seconded(self) -> bool | None:
+        """Whether a second opinion shares any of the strands; None when it was not asked."""
+        opinions = [foot.seconded for foot in self.feet if foot.seconded is not None]
+        return any(opinions) if opinions else None
 
     @property
     def note(self) -> str | None:
@@ -163,6 +172,7 @@ def foot_of(
         foot_depth_m=float(detection.foot_depth_m),
         top_depth_m=float(min(detection.depth_m)),
         note=note,
+        seconded=detection.seconded,
     )
 
 

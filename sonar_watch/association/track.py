@@ -56,6 +56,8 @@ class Track:
         Along-track extent of the points.
     quiet : int
         Swaths with navigation since the last sighting.
+    asked, seconded : int
+        Sightings on which a second opinion was asked, and those that it shared.
     told_utc, told_at, told_m2
         When, where and with which covariance it was last announced.
     """
@@ -88,6 +90,8 @@ class Track:
     unseen_m: float = 0.0
     left_m: float = 0.0
     quiet: int = 0
+    asked: int = 0
+    seconded: int = 0
     dirty: bool = False
     told_utc: datetime | None = None
     told_at: Place | None = None
@@ -150,8 +154,17 @@ class Track:
         return 0.0 if fix is None or self.ship is None else apart_m(self.ship, _place(fix))
 
     def confirmed(self, options: TrackerOptions) -> bool:
-        """Return whether enough of the last possible swaths showed it."""
-        return sum(self.window) >= options.confirm_swaths
+        """Return whether enough of the last possible swaths showed it, and one would believe it.
+
+        What no second opinion ever shared must be sure of itself.
+        """
+        believed = self.agreement != 0 or self.peak_confidence >= options.lone_confidence
+        return believed and sum(self.window) >= options.confirm_swaths
+
+    @property
+    def agreement(self) -> float | None:
+        """Share of the sightings that a second opinion shared; None when it was not asked."""
+        return self.seconded / self.asked if self.asked else None
 
     def hopeless(self, options: TrackerOptions) -> bool:
         """Return whether none of the last possible swaths showed it."""
@@ -168,6 +181,8 @@ class Track:
         """
         self.first_seen_utc = min(self.first_seen_utc, other.first_seen_utc)
         self.last_seen_utc = max(self.last_seen_utc, other.last_seen_utc)
+        if other.asked > self.asked:
+            self.asked, self.seconded = other.asked, other.seconded
         self.seen, self.possible = max(self.seen, other.seen), max(self.possible, other.possible)
         self.dirty = True
         for reason, number in other.vetoed.items():
@@ -197,6 +212,8 @@ class Track:
         self.measures.add(
             sighting.confidence, sighting.foot_depth_m, sighting.top_depth_m, sighting.width_m
         )
+        self.asked += sighting.seconded is not None
+        self.seconded += sighting.seconded is True
         if sighting.confidence > self.peak_confidence:
             self.peak_confidence = sighting.confidence
             self.best_frame_id, self.best_source = frame.frame_id, frame.source

@@ -48,6 +48,7 @@ def events(draw: st.DrawFn) -> PlumeEvent:
         best_source=draw(st.builds(SourceRef, source=texts, file=texts, offset=maybe, swath=maybe)),
         vetoed=tuple(draw(st.lists(st.tuples(texts, counts), max_size=3))),
         position_note=draw(st.none() | texts),
+        agreement=draw(st.none() | shares),
     )
 
 

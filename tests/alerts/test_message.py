@@ -134,7 +134,9 @@ def test_the_committed_schema_is_the_generated_one() -> None:
 def test_a_message_of_the_first_version_still_decodes() -> None:
     body = SAMPLE_V1.read_bytes()
     VALIDATOR.validate(json.loads(body))
-    assert decode_alert(body) == sample_alert(1, vetoed=(("beyond the minimum slant range", 2),))
+    assert decode_alert(body) == sample_alert(
+        1, vetoed=(("beyond the minimum slant range", 2),), agreement=None
+    )
 
 
 def test_unknown_fields_are_ignored() -> None:
