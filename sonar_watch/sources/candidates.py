@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from sonar_watch.formats.sidecar import sidecar_of
 from sonar_watch.sources.calibration import Calibration
 from sonar_watch.sources.pictures import Picture, Unfinished, inspect
 from sonar_watch.sources.scan import Fingerprint, changed_s
+from sonar_watch.watercolumn.pictures import PictureOptions
 
 EXAMINED_PER_POLL = 128
 
@@ -46,6 +47,8 @@ class FolderOptions:
         Compare listings instead of kernel events: for network shares.
     calibration : Calibration or None
         For pictures that come without a sidecar.
+    pictures : PictureOptions
+        How the colours of pictures that others made are read.
 
     Raises
     ------
@@ -63,6 +66,7 @@ class FolderOptions:
     silent_limit_s: float = 60.0
     poll_events: bool = False
     calibration: Calibration | None = None
+    pictures: PictureOptions = field(default_factory=PictureOptions)
 
     def __post_init__(self) -> None:
         if min(self.rescan_s, self.half_written_limit_s, self.silent_limit_s) <= 0:

@@ -242,7 +242,8 @@ class ImageFolderSource:
 
     def _load(self, picture: Picture) -> WaterColumnFrame | Quarantined | None:
         try:
-            return load(picture, self.name, self._options.calibration)
+            options = self._options
+            return load(picture, self.name, options.calibration, options.pictures)
         except FileNotFoundError:
             _log.info("%s: gone before it could be read", picture.path.name)
             self._given.pop(picture.frame_id, None)

@@ -16,6 +16,7 @@ from sonar_watch.records import (
     iso_utc,
 )
 from sonar_watch.sources.calibration import Calibration
+from sonar_watch.watercolumn.pictures import PictureOptions, normalise_frame
 
 _MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"II*\x00", b"MM\x00*")
 """How PNG, JPEG, BMP and TIFF begin."""
@@ -79,8 +80,13 @@ def inspect(path: Path, calibration: Calibration | None) -> Picture | Unfinished
     )
 
 
-def load(picture: Picture, source: str, calibration: Calibration | None) -> WaterColumnFrame:
-    """Return the frame of a picture.
+def load(
+    picture: Picture,
+    source: str,
+    calibration: Calibration | None,
+    options: PictureOptions | None = None,
+) -> WaterColumnFrame:
+    """Return the frame of a picture, the colours of somebody else's read as `options` say.
 
     Raises
     ------
@@ -91,6 +97,13 @@ def load(picture: Picture, source: str, calibration: Calibration | None) -> Wate
     OSError
         The files are gone.
     """
+    frame = _decoded(picture, source, calibration)
+    return normalise_frame(frame, options)
+
+
+def _decoded(
+    picture: Picture, source: str, calibration: Calibration | None
+) -> WaterColumnFrame:
     if picture.has_sidecar:
         return read_frame(picture.path, source=source)
     if calibration is None:
