@@ -37,12 +37,12 @@ def score_pictures(options: argparse.Namespace) -> int:
     """Score boxes on pictures: JSON lines, on a terminal a table."""
     from sonar_watch.learning.evaluation import MATCHINGS, collect, judge, report_rows
     from sonar_watch.learning.truth import read_truth_set
-    from sonar_watch.trials.finders import open_finder
+    from sonar_watch.trials.finders import open_picture_finder
 
     truth = read_truth_set(existing(options.data), options.split)
     wanted: Encoding = "grey" if options.encoding == "grey" else "as is"
     with (
-        open_finder(tried_settings(options).detector, wanted) as finder,
+        open_picture_finder(tried_settings(options).detector, wanted) as finder,
         progress("pictures", len(truth.pictures)) as advance,
     ):
 

@@ -11,15 +11,13 @@ from typing import Literal
 import numpy as np
 
 from sonar_watch.detection.detections import Detections
-from sonar_watch.detection.detector import DetectorOptions, open_detector, threshold
-from sonar_watch.detection.weights import find_weights
+from sonar_watch.detection.detector import DetectorOptions, threshold
+from sonar_watch.detection.weights import WeightsEntry, find_weights
+from sonar_watch.errors import NoWeightsError
+from sonar_watch.pipeline.finder import CLASSICAL, open_finder
 from sonar_watch.records import ByteImage, FrameGeometry, SourceRef, WaterColumnFrame
 from sonar_watch.trials.recording import LOWEST_CONFIDENCE
-from sonar_watch.watercolumn.classical import ClassicalDetector
 from sonar_watch.watercolumn.raster import RasterOptions
-
-CLASSICAL = "classical"
-"""In place of the name of weights: the detector without a network."""
 
 CONTRAST = 1
 """Channel of the layered encoding that a grey picture would show."""
@@ -51,8 +49,10 @@ class Finder:
 
 
 @contextmanager
-def open_finder(options: DetectorOptions, encoding: Encoding = "as is") -> Iterator[Finder]:
-    """Give the detector that the options name.
+def open_picture_finder(
+    options: DetectorOptions, encoding: Encoding = "as is"
+) -> Iterator[Finder]:
+    """Give the detector that the options name, as a watch would choose it.
 
     Parameters
     ----------
@@ -66,20 +66,16 @@ def open_finder(options: DetectorOptions, encoding: Encoding = "as is") -> Itera
     WeightsError
         There are no such weights.
     """
-    if options.weights == CLASSICAL:
-        find = _seen_as(encoding, find_classical)
-        yield Finder(name=CLASSICAL, sha256=CLASSICAL, confidence=threshold(options), find=find)
-        return
-    detector = open_detector(replace(options, confidence=LOWEST_CONFIDENCE))
+    finder = open_finder(replace(options, confidence=LOWEST_CONFIDENCE))
     try:
         yield Finder(
-            name=options.weights,
-            sha256=detector.weights_sha256,
+            name=finder.weights,
+            sha256=finder.weights_sha256,
             confidence=working_confidence(options),
-            find=_seen_as(encoding, detector.detect),
+            find=_seen_as(encoding, lambda images: finder.find([frame_of(one) for one in images])),
         )
     finally:
-        detector.close()
+        finder.close()
 
 
 def working_confidence(options: DetectorOptions) -> float:
@@ -90,17 +86,24 @@ def working_confidence(options: DetectorOptions) -> float:
     WeightsError
         There are no such weights.
     """
-    if options.weights == CLASSICAL:
-        return threshold(options)
-    entry = find_weights(options.weights, options.models_dir)
-    return threshold(options, entry.false_alerts_per_hour)
+    entry = _entry(options)
+    return threshold(options, entry.false_alerts_per_hour if entry else ())
 
 
 def weights_word(options: DetectorOptions) -> str:
-    """Return the hash of the weights, or "classical"."""
+    """Return the hash of the weights that a watch with these options runs, or "classical"."""
+    entry = _entry(options)
+    return entry.sha256 if entry else CLASSICAL
+
+
+def _entry(options: DetectorOptions) -> WeightsEntry | None:
+    """Return the weights, None where the watch runs without a network."""
     if options.weights == CLASSICAL:
-        return CLASSICAL
-    return find_weights(options.weights, options.models_dir).sha256
+        return None
+    try:
+        return find_weights(options.weights, options.models_dir)
+    except NoWeightsError:
+        return None
 
 
 def _seen_as(encoding: Encoding, find: Find) -> Find:
@@ -113,12 +116,6 @@ def as_grey(image: ByteImage) -> ByteImage:
     """Return the contrast layer of a picture, in three equal channels."""
     layer = image if image.ndim == 2 else image[:, :, CONTRAST]
     return np.repeat(layer[:, :, None], 3, axis=2)
-
-
-def find_classical(images: Sequence[ByteImage]) -> list[Detections]:
-    """Return what the detector without a network finds in plain pictures of fans."""
-    detector = ClassicalDetector()
-    return [detector.find(frame_of(image)) for image in images]
 
 
 def frame_of(image: ByteImage) -> WaterColumnFrame:

@@ -8,7 +8,7 @@ import pytest
 from sonar_watch.detection.detector import DetectorOptions
 from sonar_watch.simulation.cruise import random_survey
 from sonar_watch.simulation.echo import hear
-from sonar_watch.trials.finders import as_grey, find_classical, frame_of, open_finder
+from sonar_watch.trials.finders import as_grey, frame_of, open_picture_finder, working_confidence
 from sonar_watch.watercolumn.raster import Rasteriser
 
 
@@ -31,10 +31,6 @@ def test_the_geometry_of_a_picture_is_read_off_it() -> None:
     assert np.median(off) < 0.02
 
 
-def test_a_black_picture_holds_nothing() -> None:
-    assert [len(found) for found in find_classical([np.zeros((40, 60, 3), np.uint8)])] == [0]
-
-
 def test_grey_shows_the_contrast_alone() -> None:
     layers = np.dstack([np.full((2, 3), value, np.uint8) for value in (10, 20, 30)])
     assert np.array_equal(as_grey(layers), np.full((2, 3, 3), 20, np.uint8))
@@ -42,7 +38,13 @@ def test_grey_shows_the_contrast_alone() -> None:
 
 
 def test_the_detector_without_a_network_needs_no_weights() -> None:
-    with open_finder(DetectorOptions(weights="classical", confidence=0.35), "grey") as finder:
+    options = DetectorOptions(weights="classical", confidence=0.35)
+    with open_picture_finder(options, "grey") as finder:
         assert (finder.name, finder.sha256, finder.confidence) == ("classical", "classical", 0.35)
         (found,) = finder.find([np.zeros((40, 60), np.uint8)])
-        assert found.class_names == ("signal", "noise")
+        assert (len(found), found.class_names) == (0, ("signal", "noise"))
+
+
+def test_the_working_threshold_is_the_one_a_watch_chooses() -> None:
+    assert working_confidence(DetectorOptions(confidence=0.25)) == 0.25
+    assert 0 < working_confidence(DetectorOptions(confidence="auto")) <= 1
