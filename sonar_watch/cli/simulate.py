@@ -62,6 +62,14 @@ def _add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
         help="of the training scenes drawn in grey whatever the encoding (default: %(default)s)",
     )
     group.add_argument(
+        "--disturbed-share",
+        type=float,
+        default=0.5,
+        metavar="SHARE",
+        help="of the scenes in grey that pass through a screenshot: palette, grid lines, text, "
+        "JPEG, and back (default: %(default)s)",
+    )
+    group.add_argument(
         "--inject", type=Path, nargs="+", default=(), metavar="FILE",
         help="raw files whose pings some scenes are put into",
     )
@@ -96,6 +104,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _make_dataset(options: argparse.Namespace) -> int:
     from sonar_watch.simulation.dataset import DatasetOptions, make_dataset
+    from sonar_watch.watercolumn.disturb import weather
 
     wanted = DatasetOptions(
         scenes=options.scenes,
@@ -105,6 +114,7 @@ def _make_dataset(options: argparse.Namespace) -> int:
         seed=options.seed,
         encoding=options.encoding,
         grey_share=options.grey_share,
+        disturbed_share=options.disturbed_share,
         inject=tuple(options.inject),
         inject_validation=tuple(options.inject_validation),
         inject_share=options.inject_share,
@@ -112,7 +122,9 @@ def _make_dataset(options: argparse.Namespace) -> int:
         sheet_px=options.sheet,
     )
     with progress("scenes", options.scenes) as advance:
-        path = make_dataset(options.out, wanted, advance, workers=options.workers)
+        path = make_dataset(
+            options.out, wanted, advance, workers=options.workers, disturb=weather
+        )
     print_json({"data": str(path), "scenes": options.scenes, "seed": options.seed})
     return 0
 

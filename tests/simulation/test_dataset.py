@@ -14,6 +14,7 @@ from sonar_watch.errors import ConfigurationError
 from sonar_watch.images import read_image
 from sonar_watch.learning.annotations import label_path, read_dataset, read_labels
 from sonar_watch.simulation.dataset import DatasetOptions, make_dataset, make_shard, shards_of
+from sonar_watch.watercolumn.disturb import weather
 
 OPTIONS = DatasetOptions(
     scenes=10,
@@ -92,6 +93,23 @@ def test_some_training_fans_are_grey_and_validation_fans_are_not(made: Path) -> 
     assert max(greyness(path) for path in dataset.images["val"]) < 0.2
     shares = [greyness(path) for path in dataset.images["train"]]
     assert 0.1 < np.mean(shares) < 0.6
+
+
+def test_grey_pictures_pass_through_a_screenshot(tmp_path: Path) -> None:
+    plain = replace(OPTIONS, scenes=2, validation_share=1.0, encoding="grey", disturbed_share=1.0)
+    shown = {
+        name: read_dataset(make_dataset(tmp_path / name, plain, disturb=disturb)).images["val"]
+        for name, disturb in (("plain", None), ("weathered", weather))
+    }
+    alike = []
+    for one, other in zip(shown["plain"], shown["weathered"], strict=True):
+        before, after = read_image(one).astype(float), read_image(other).astype(float)
+        assert before.shape == after.shape
+        seen = (before > 0) & (after > 0)
+        alike.append(np.corrcoef(before[seen], after[seen])[0, 1])
+    assert len(alike) == 6
+    assert 0.7 < np.mean(alike) < 0.9999
+    assert truth(tmp_path / "plain", "val") == truth(tmp_path / "weathered", "val")
 
 
 def test_a_cut_set_goes_on_and_workers_change_nothing(made: Path, tmp_path: Path) -> None:
