@@ -14,9 +14,10 @@ from sonar_watch.errors import FormatError
 from sonar_watch.records import EventChange
 from sonar_watch.settings import Settings
 from sonar_watch.simulation.cruise import Survey
-from sonar_watch.trials.passes import Pass, Told, find_passes, score_changes
+from sonar_watch.trials.passes import Pass, find_passes
 from sonar_watch.trials.plans import Plan
 from sonar_watch.trials.recording import Recording, changes_at, hours_of, record
+from sonar_watch.trials.telling import Told, score_changes
 
 CONFIDENCES = tuple(round(0.05 * step, 2) for step in range(2, 20))
 """Thresholds at which every cruise is scored: 0.10 to 0.95."""
@@ -122,7 +123,7 @@ def _told(
     survey: Survey, recorded: Recording, settings: Settings, confidence: float
 ) -> tuple[Told, ...]:
     changes: list[EventChange] = changes_at(recorded.frames, settings.tracker, confidence)
-    return tuple(score_changes(survey, recorded.seen, changes))
+    return tuple(score_changes(survey, recorded.seen, recorded.frames, changes))
 
 
 def _empty_ids(recorded: Recording) -> set[str]:

@@ -24,16 +24,22 @@ def nearest_foot(
     None beyond `reach_m`, and for an event without a position.
     """
     best: tuple[Mapping[str, Any] | None, tuple[float, float]] = (None, (0.0, 0.0))
-    if event.latitude is None or event.longitude is None:
-        return best
     for foot in feet:
-        bearing, _, away_m = _GEOD.inv(
-            foot["longitude"], foot["latitude"], event.longitude, event.latitude
-        )
-        if away_m <= reach_m:
-            reach_m, angle = away_m, math.radians(bearing)
-            best = foot, (away_m * math.sin(angle), away_m * math.cos(angle))
+        offset = offset_m(foot, event)
+        if offset is not None and math.hypot(*offset) <= reach_m:
+            best, reach_m = (foot, offset), math.hypot(*offset)
     return best
+
+
+def offset_m(foot: Mapping[str, Any], event: PlumeEvent) -> tuple[float, float] | None:
+    """Return how far east and north of a foot an event is told; None without a position."""
+    if event.latitude is None or event.longitude is None:
+        return None
+    bearing, _, away_m = _GEOD.inv(
+        foot["longitude"], foot["latitude"], event.longitude, event.latitude
+    )
+    angle = math.radians(bearing)
+    return away_m * math.sin(angle), away_m * math.cos(angle)
 
 
 def inside_ellipse(

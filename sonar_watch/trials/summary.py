@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from sonar_watch.learning.intervals import count_interval, share_interval
 from sonar_watch.trials.cruises import Outcome, key_of
-from sonar_watch.trials.passes import Pass, Told
+from sonar_watch.trials.passes import Pass
+from sonar_watch.trials.telling import Told
+
+DEPTH_BANDS_M = (0.0, 200.0, 1000.0, math.inf)
+"""A beam is metres wide in shallow water and tens of metres in deep: positions by depth."""
 
 FEWEST_SWATHS = 3
 """A pass is asked for when the plume is strong on this many swaths."""
@@ -22,7 +27,8 @@ def summarise(outcomes: Sequence[Outcome], confidence: float) -> dict[str, Any]:
     Keys: `cruises`, `swaths`, `hours`, `confidence`; `event_recall` (of passes strong on
     `FEWEST_SWATHS` swaths and more), `any_recall` (of passes visible at all); `false_alerts` and
     `false_per_hour`; `duplicates` (second events of one pass); `position` (error, share inside
-    the ellipse, its size over the beam footprint); `time_to_alert_s`; `empty_flagged`.
+    the ellipse, its size over the beam footprint); `by_depth` (recall and position in bands of
+    water depth); `time_to_alert_s`; `empty_flagged`.
     """
     key = key_of(confidence)
     told = [(outcome, one) for outcome in outcomes for one in outcome.told[key]]
@@ -44,6 +50,7 @@ def summarise(outcomes: Sequence[Outcome], confidence: float) -> dict[str, Any]:
         "false_per_hour": _per_hour(false, hours),
         "duplicates": _duplicates(right),
         "position": _positions(right),
+        "by_depth": _by_depth(outcomes, right, key),
         "time_to_alert_s": _spread([one.waited_s for _, one in right]),
         "empty_flagged": share_of(flagged, empty),
     }
@@ -85,6 +92,23 @@ def _per_hour(count: int, hours: float) -> dict[str, Any]:
 def _duplicates(right: Sequence[tuple[Outcome, Told]]) -> int:
     passes = {(outcome.plan.name, one.plume, one.line) for outcome, one in right}
     return len(right) - len(passes)
+
+
+def _by_depth(
+    outcomes: Sequence[Outcome], right: Sequence[tuple[Outcome, Told]], key: str
+) -> list[dict[str, Any]]:
+    """Return recall and positions of each band of depth that was sailed."""
+    bands = []
+    for least, most in pairwise(DEPTH_BANDS_M):
+        sailed = [one for one in outcomes if least <= one.depth_m < most]
+        told = [pair for pair in right if least <= pair[0].depth_m < most]
+        if sailed:
+            bands.append({
+                "depth_m": [least, most if math.isfinite(most) else None],
+                "event_recall": _recall(sailed, key, FEWEST_SWATHS),
+                "position": _positions(told),
+            })
+    return bands
 
 
 def _positions(right: Sequence[tuple[Outcome, Told]]) -> dict[str, Any]:

@@ -13,9 +13,10 @@ from sonar_watch.settings import Settings
 from sonar_watch.trials import campaign
 from sonar_watch.trials.cruises import Outcome, read_outcome, settings_word, write_outcome
 from sonar_watch.trials.finders import weights_word
-from sonar_watch.trials.passes import Pass, Told
+from sonar_watch.trials.passes import Pass
 from sonar_watch.trials.plans import Plan
 from sonar_watch.trials.summary import false_alert_table, summarise
+from sonar_watch.trials.telling import Told
 
 
 def passed(plume: str, strong: int) -> Pass:
@@ -67,6 +68,15 @@ def test_the_figures_that_count_at_sea() -> None:
     assert place["semi_major_over_footprint"]["median"] == 2.0
     assert both["time_to_alert_s"]["median"] == 30.0
     assert (both["empty_flagged"]["hits"], both["empty_flagged"]["of"]) == (4, 80)
+
+
+def test_positions_are_told_by_depth() -> None:
+    deep = outcome(2, depth_m=2000.0, told={"0.40": (told("c", 25.0),), "0.60": ()})
+    bands = summarise([outcome(1), deep], 0.4)["by_depth"]
+    assert [band["depth_m"] for band in bands] == [[200.0, 1000.0], [1000.0, None]]
+    assert [band["event_recall"]["hits"] for band in bands] == [1, 1]
+    assert [band["position"]["error_m"]["of"] for band in bands] == [3, 1]
+    assert bands[1]["position"]["error_m"]["median"] == 25.0
 
 
 def test_nothing_told_is_no_figure() -> None:
