@@ -54,6 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--export-size", type=int, default=None, metavar="PX", help="input of the exported weights"
     )
+    parser.add_argument(
+        "--encoding", default="layers", choices=("layers", "grey"),
+        help="what DATA shows; weights that know grey alone are shown the contrast alone",
+    )
     parser.add_argument("--note", default="", help="data and recipe, for the manifest")
 
 
@@ -107,6 +111,8 @@ def _export(checkpoint: Path, options: argparse.Namespace) -> None:
         checkpoint,
         options.name,
         options.models,
-        ModelFacts(trained_on=options.note, image_size=options.export_size),
+        ModelFacts(
+            trained_on=options.note, image_size=options.export_size, encoding=options.encoding
+        ),
     )
     print_json({"weights": entry.name, "models": str(options.models)})

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sonar_watch.detection import yolov5
 from sonar_watch.detection.detections import Detections, Float32Array
 from sonar_watch.detection.letterbox import Letterbox
 from sonar_watch.detection.weights import WeightsEntry
@@ -29,25 +30,27 @@ def decode(
 
     Parameters
     ----------
-    raw : ndarray, shape (4 + classes, anchors) for head "nms", (n, 6) for head "end2end"
-        One image's output of the network.
+    raw : ndarray
+        One image's output of the network: (4 + classes, anchors) for head "nms", (n, 6) for
+        head "end2end", (n, 5 + classes) for head "yolov5".
     entry : WeightsEntry
         Says which head it is and the classes.
     how : Letterbox
     confidence : float
         Boxes below it are dropped.
     iou : float
-        Of two boxes of one class that overlap more, the less confident is dropped (head "nms").
+        Of two boxes of one class that overlap more, the less confident is dropped (not for head
+        "end2end").
 
     Raises
     ------
     InferenceError
         The output has another shape than the manifest says, or is not finite.
     """
-    rows = _end2end_rows(raw, entry) if entry.head == "end2end" else _raw_rows(raw, entry)
+    rows = _rows(raw, entry)
     rows = rows[rows[:, 4] >= confidence]
     rows = rows[np.argsort(-rows[:, 4], kind="stable")][:MAX_CANDIDATES]
-    if entry.head == "nms":
+    if entry.head != "end2end":
         rows = rows[thin_out(rows[:, :4], rows[:, 5], iou)]
     rows = rows[:MAX_DETECTIONS]
     if not np.all(np.isfinite(rows)):
@@ -55,7 +58,16 @@ def decode(
     rows[:, :4] = how.to_image(rows[:, :4])
     rows[:, 4] = np.minimum(rows[:, 4], 1.0)
     visible = (rows[:, 2] > rows[:, 0]) & (rows[:, 3] > rows[:, 1])
-    return Detections.from_rows(rows[visible], entry.classes)
+    return Detections.from_rows(rows[visible], entry.class_names)
+
+
+def _rows(raw: npt.NDArray[Any], entry: WeightsEntry) -> Float32Array:
+    """Return (n, 6) rows x1 y1 x2 y2 confidence class of any head, input pixels."""
+    if entry.head == "end2end":
+        return _end2end_rows(raw, entry)
+    if entry.head == "yolov5":
+        return yolov5.rows(raw, len(entry.classes), entry.name)
+    return _raw_rows(raw, entry)
 
 
 def _end2end_rows(raw: npt.NDArray[Any], entry: WeightsEntry) -> Float32Array:

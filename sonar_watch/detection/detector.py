@@ -117,7 +117,7 @@ class Detector:
     @property
     def class_names(self) -> tuple[str, ...]:
         """The classes, in the order of `Detections.class_id`."""
-        return self._entry.classes
+        return self._entry.class_names
 
     @property
     def weights_sha256(self) -> str:
@@ -155,6 +155,8 @@ class Detector:
     def _fit(self, image: ByteImage) -> tuple[ByteImage, Letterbox]:
         """Return the image as the network takes it; how depends on the image alone."""
         size = self._entry.input_size
+        if self._entry.encoding == "grey" and image.ndim == 3 and image.shape[2] == 3:
+            image = image[..., 1]
         if self._entry.resizable and image.size:
             size = snug_size(image.shape[1], image.shape[0], size)
         return letterbox(image, size, self._entry.channels)
@@ -195,12 +197,15 @@ def open_detector(options: DetectorOptions | None = None) -> Detector:
 def open_runtime(entry: WeightsEntry, options: DetectorOptions) -> Runtime:
     """Return the runtime for a device: torch on CUDA, OpenVINO on the CPU.
 
+    Weights that come as ONNX alone are run by OpenVINO on the CPU, whatever else there is.
+
     Raises
     ------
     WeightsError, InferenceError
         As `Detector`; also when CUDA is asked for and there is none.
     """
-    if options.device != "cpu" and has_cuda():
+    on_cpu = options.device == "cpu" or (options.device == "auto" and "torch" not in entry.files)
+    if not on_cpu and has_cuda():
         from sonar_watch.detection.torch_runtime import TorchRuntime
 
         device = "cuda:0" if options.device == "auto" else options.device

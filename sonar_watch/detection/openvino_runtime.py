@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
+from sonar_watch.detection import yolov5
 from sonar_watch.detection.detections import ByteImage
 from sonar_watch.detection.offline import import_openvino
 from sonar_watch.detection.weights import WeightsEntry
@@ -38,7 +39,7 @@ class OpenVinoRuntime:
     """
 
     def __init__(self, entry: WeightsEntry, threads: int | None = None) -> None:
-        network, values = entry.file("openvino").read(), entry.file("openvino_weights").read()
+        self._path, content = _content(entry)
         try:
             self._openvino = import_openvino()
         except ImportError as error:
@@ -46,7 +47,7 @@ class OpenVinoRuntime:
                 "openvino: not installed; expected `pip install 'sonar-watch[detect]'`"
             ) from error
         self._core = self._openvino.Core()
-        self._entry, self._content, self._threads = entry, (network, values), threads
+        self._entry, self._content, self._threads = entry, content, threads
         self._queues: dict[tuple[int, ...], Any] = {}
         self._queue((*entry.input_size, entry.channels))
         self.name = f"openvino {self._openvino.__version__.split('-')[0]} cpu"
@@ -57,8 +58,9 @@ class OpenVinoRuntime:
             try:
                 self._queues[shape] = self._openvino.AsyncInferQueue(self._compile(shape))
             except RuntimeError as error:
-                path = self._entry.file("openvino").path
-                raise InferenceError(f"{path} for an input of {shape}: {error}") from error
+                raise InferenceError(
+                    f"{self._path} for an input of {shape}: {error}"
+                ) from error
         return self._queues[shape]
 
     def _compile(self, shape: tuple[int, ...]) -> Any:
@@ -78,10 +80,14 @@ class OpenVinoRuntime:
 
     def infer(self, inputs: Sequence[ByteImage]) -> list[npt.NDArray[Any]]:
         """Return the network's output for each input, in order; see `Runtime.infer`."""
-        outputs: list[npt.NDArray[Any]] = [np.empty(0)] * len(inputs)
+        outputs: list[list[npt.NDArray[Any]]] = [[]] * len(inputs)
+        wanted = None if self._entry.head == "yolov5" else 1
 
-        def keep(request: Any, index: int) -> None:
-            outputs[index] = request.get_output_tensor(0).data[0].copy()
+        def keep(request: Any, index: int) -> None:  # must not raise: it is called from C++
+            count = wanted or len(request.model_outputs)
+            outputs[index] = [
+                request.get_output_tensor(place).data[0].copy() for place in range(count)
+            ]
 
         try:
             for shape in {one.shape: None for one in inputs}:
@@ -93,11 +99,27 @@ class OpenVinoRuntime:
                 queue.wait_all()
         except RuntimeError as error:
             raise InferenceError(f"{self.name}: {error}") from error
-        return outputs
+        return [self._joined(*pair) for pair in zip(outputs, inputs, strict=True)]
+
+    def _joined(self, outputs: list[npt.NDArray[Any]], image: ByteImage) -> npt.NDArray[Any]:
+        """Return what decoding expects of all that the network put out for one image."""
+        if self._entry.head != "yolov5":
+            return outputs[0]
+        size = (image.shape[0], image.shape[1])
+        return yolov5.table(outputs, size, len(self._entry.classes), self._entry.anchors)
 
     def close(self) -> None:
         """Let go of the network and its memory."""
         self._queues.clear()
+
+
+def _content(entry: WeightsEntry) -> tuple[Path, tuple[bytes, ...]]:
+    """Return the file of the network and the checked bytes to read it from."""
+    if "onnx" in entry.files and "openvino" not in entry.files:
+        file = entry.file("onnx")
+        return file.path, (file.read(),)
+    file = entry.file("openvino")
+    return file.path, (file.read(), entry.file("openvino_weights").read())
 
 
 def _with_byte_input(openvino: Any, model: Any, shape: tuple[int, ...]) -> Any:
@@ -110,4 +132,7 @@ def _with_byte_input(openvino: Any, model: Any, shape: tuple[int, ...]) -> Any:
     image.preprocess().convert_element_type(openvino.Type.f32).scale(255.0)
     if shape[2] == 3:
         image.preprocess().reverse_channels()
+    wanted = model.input(0).get_element_type()
+    if wanted != openvino.Type.f32:  # ONNX exported in half precision
+        image.preprocess().convert_element_type(wanted)
     return steps.build()

@@ -19,6 +19,18 @@ A manifest names, for each model, its files with their sha256 and what the netwo
         licence: AGPL-3.0-or-later
         scores: {f1: 0.9, confidence: 0.31}
         false_alerts_per_hour: [[0.3, 1.2], [0.5, 0.03]]   # [confidence, measured rate] each
+
+A model that others published, such as a plume detector of YOLOv5, is run from its ONNX file:
+
+      their-plumes:
+        files:
+          onnx: {name: their-plumes.onnx, sha256: 3b2f...}     # sha256sum their-plumes.onnx
+        classes: [fluid]
+        class_map: {fluid: signal}    # what this watch calls them
+        input_size: [640, 640]        # that of the export
+        head: yolov5                  # objectness and classes; raw maps are worked out, too
+        encoding: grey                # it is shown the middle channel alone
+        # anchors: [[10, 13, 16, 30, 33, 23], ...]   # raw maps only, where training fitted them
 """
 
 from __future__ import annotations
@@ -42,9 +54,11 @@ logger = logging.getLogger(__name__)
 MANIFEST_NAME = "MANIFEST.yaml"
 SCHEMA = "sonar_watch.models/1"
 MODELS_VARIABLE = "SONAR_WATCH_MODELS"
-Head = Literal["nms", "end2end"]
-Role = Literal["torch", "openvino", "openvino_weights"]
-ROLES: tuple[Role, ...] = ("torch", "openvino", "openvino_weights")
+Head = Literal["nms", "end2end", "yolov5"]
+HEADS: tuple[Head, ...] = ("nms", "end2end", "yolov5")
+Shown = Literal["layers", "grey"]
+Role = Literal["torch", "openvino", "openvino_weights", "onnx"]
+ROLES: tuple[Role, ...] = ("torch", "openvino", "openvino_weights", "onnx")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,15 +102,23 @@ class WeightsEntry:
     Parameters
     ----------
     name : str
-    files : mapping of {"torch", "openvino", "openvino_weights"} to WeightsFile
+    files : mapping of {"torch", "openvino", "openvino_weights", "onnx"} to WeightsFile
     classes : tuple of str
+        As the network was taught.
     input_size : tuple of int
         Height and width of the network's input, in pixels.
     channels : {1, 3}
     resizable : bool
         The network takes any smaller input whose sides are multiples of 32.
-    head : {"nms", "end2end"}
+    head : {"nms", "end2end", "yolov5"}
         "nms": raw boxes that overlap, thinned out after the network. "end2end": final boxes.
+        "yolov5": raw boxes with objectness, thinned out after the network.
+    encoding : {"layers", "grey"}
+        What the network is shown of a picture of three channels: all, or the middle one thrice.
+    class_map : mapping of str to str
+        Another name for some of the classes.
+    anchors : tuple of tuple of float
+        Of a "yolov5" head exported as raw maps; see `yolov5.ANCHORS`, which are the default.
     architecture, trained_on, licence : str
     scores : mapping of str to float or str
     false_alerts_per_hour : tuple of (confidence, rate)
@@ -116,6 +138,14 @@ class WeightsEntry:
     licence: str = ""
     scores: Mapping[str, Any] = field(default_factory=dict)
     false_alerts_per_hour: tuple[tuple[float, float], ...] = ()
+    encoding: Shown = "layers"
+    class_map: Mapping[str, str] = field(default_factory=dict)
+    anchors: tuple[tuple[float, ...], ...] = ()
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The classes as this watch calls them, in the network's order."""
+        return tuple(self.class_map.get(name, name) for name in self.classes)
 
     @property
     def sha256(self) -> str:
@@ -179,6 +209,9 @@ def _entry(name: str, body: Any, manifest: Path) -> WeightsEntry:
             licence=str(body.get("licence", "")),
             scores=dict(body.get("scores") or {}),
             false_alerts_per_hour=_rates(body.get("false_alerts_per_hour") or ()),
+            encoding=body.get("encoding", "layers"),
+            class_map={str(a): str(b) for a, b in (body.get("class_map") or {}).items()},
+            anchors=tuple(tuple(map(float, row)) for row in body.get("anchors") or ()),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise WeightsError(f"{manifest}: model {name!r}: {type(error).__name__} {error}") from error
@@ -197,8 +230,14 @@ def _rates(rows: Any) -> tuple[tuple[float, float], ...]:
 def _check_entry(entry: WeightsEntry, manifest: Path) -> None:
     """Refuse a model that no runtime here could use."""
     where = f"{manifest}: model {entry.name!r}"
-    if entry.head not in ("nms", "end2end"):
-        raise WeightsError(f"{where}: head: expected nms or end2end, received {entry.head!r}")
+    if entry.head not in HEADS:
+        raise WeightsError(f"{where}: head: expected one of {HEADS}, received {entry.head!r}")
+    if entry.encoding not in ("layers", "grey"):
+        raise WeightsError(f"{where}: encoding: expected layers or grey, got {entry.encoding!r}")
+    if set(entry.class_map) - set(entry.classes):
+        raise WeightsError(f"{where}: class_map: expected some of {entry.classes}")
+    if any(len(row) != 6 for row in entry.anchors):
+        raise WeightsError(f"{where}: anchors: expected six numbers a scale")
     if entry.channels not in (1, 3):
         raise WeightsError(f"{where}: channels: expected 1 or 3, received {entry.channels}")
     if not entry.files or set(entry.files) - set(ROLES):
@@ -233,12 +272,23 @@ def _body(entry: WeightsEntry) -> dict[str, Any]:
         "licence": entry.licence,
         "scores": dict(entry.scores),
         **_rates_body(entry),
+        **_foreign_body(entry),
         "files": {
             role: {"name": entry.files[role].path.name, "sha256": entry.files[role].sha256}
             for role in ROLES
             if role in entry.files
         },
     }
+
+
+def _foreign_body(entry: WeightsEntry) -> dict[str, Any]:
+    """Return what is said only of networks that are unlike ours."""
+    said = {
+        "encoding": "" if entry.encoding == "layers" else entry.encoding,
+        "class_map": dict(entry.class_map),
+        "anchors": [list(row) for row in entry.anchors],
+    }
+    return {key: value for key, value in said.items() if value}
 
 
 def _rates_body(entry: WeightsEntry) -> dict[str, Any]:

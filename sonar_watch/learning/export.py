@@ -18,6 +18,7 @@ from sonar_watch.detection.torch_runtime import ready_to_run
 from sonar_watch.detection.weights import (
     MANIFEST_NAME,
     Head,
+    Shown,
     WeightsEntry,
     WeightsFile,
     read_manifest,
@@ -53,6 +54,8 @@ class ModelFacts:
         its end-to-end head learns from frozen features and lags behind.
     image_size : int or None
         Side of the input in pixels; None keeps that of the training.
+    encoding : {"layers", "grey"}
+        What it was trained on: pictures of three layers (grey ones mixed in), or grey alone.
     """
 
     trained_on: str = ""
@@ -60,6 +63,7 @@ class ModelFacts:
     scores: Mapping[str, Any] = field(default_factory=dict)
     head: Head = "nms"
     image_size: int | None = None
+    encoding: Shown = "layers"
 
 
 def export_weights(
@@ -110,6 +114,7 @@ def export_weights(
         trained_on=facts.trained_on,
         licence=facts.licence,
         scores=facts.scores,
+        encoding=facts.encoding,
     )
     present = read_manifest(models_dir) if (models_dir / MANIFEST_NAME).is_file() else {}
     write_manifest(models_dir, present | {name: entry})

@@ -103,7 +103,7 @@ def test_a_broken_manifest_says_where(tmp_path: Path, text: str, message: str) -
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"head": "anchor"}, "head: expected nms or end2end"),
+        ({"head": "anchor"}, "head: expected one of"),
         ({"channels": 2}, "channels: expected 1 or 3"),
         ({"files": {}}, "files: expected some of"),
     ],
