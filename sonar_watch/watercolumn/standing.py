@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sonar_watch.records import Float32Array, FrameGeometry, WaterColumnFrame
-from sonar_watch.watercolumn.cells import Cells, cells_of, coarse, coarse_size
+from sonar_watch.watercolumn.cells import Cells, cell_px, cells_of, coarse
 from sonar_watch.watercolumn.encoding import to_db
 from sonar_watch.watercolumn.opencv import opencv
 
@@ -22,7 +22,7 @@ BoolArray = npt.NDArray[np.bool_]
 FOOTPRINT_CELLS = (3, 5)
 """Width and height that are smoothed over: about a beam across, and the dots of a plume up."""
 
-_ECHO_FOOTPRINTS = 1.5
+_ECHO_FOOTPRINTS = 3.5
 _ECHO_DEPTHS = 0.012
 _LEVELS, _STEP_DB, _LOWEST_DB = 160, 0.25, -8.0
 _LEAST_SIGMA_DB = 0.3
@@ -68,8 +68,8 @@ def standing_of(frame: WaterColumnFrame, longest: int) -> Standing:
     taken: a plume stands in both, speckle in neither.
     """
     geometry = frame.geometry
-    size = coarse_size(geometry, longest)
-    small, cells = coarse(frame.image, *size), cells_of(geometry, *size)
+    side_px = cell_px(geometry, longest)
+    small, cells = coarse(frame.image, side_px), cells_of(geometry, side_px)
     shown_db = to_db(small)
     if small.ndim == 3:
         shown_db += to_db(small, "change")
@@ -99,7 +99,7 @@ def seabed_below_columns(
     Without a detected bottom: the strongest echo of each column, or where its data end.
     """
     width, line = cells.range_m.shape[1], geometry.seabed_depth_m
-    middle = (np.arange(width) + 0.5) * geometry.width_px / width
+    middle = (cells.across_m - geometry.left_m) / geometry.pixel_across_m
     if line is not None and np.any(known := np.isfinite(line)):
         depth = np.interp(middle, np.flatnonzero(known) + 0.5, line[known])
         return np.asarray(depth, np.float32)
@@ -118,9 +118,7 @@ def _echo_of_seabed(
     geometry: FrameGeometry, cells: Cells, seabed_m: Float32Array, depth_m: float
 ) -> Float32Array:
     """Return how far above the seabed its echo begins: a slanting beam meets it early."""
-    width = seabed_m.size
-    across = geometry.left_m + (np.arange(width) + 0.5) * cells.cell_m[0]
-    slope = np.abs(across) / np.maximum(seabed_m - geometry.transducer_depth_m, 1.0)
+    slope = np.abs(cells.across_m) / np.maximum(seabed_m - geometry.transducer_depth_m, 1.0)
     beams = _ECHO_FOOTPRINTS * np.radians(geometry.beam_width_deg) * slope
     echo = depth_m * (_ECHO_DEPTHS + beams)
     return np.asarray(np.maximum(echo, 1.5 * cells.cell_m[1]), np.float32)
