@@ -29,7 +29,7 @@ COMMANDS = {
     "export": "write detections, alerts and GeoJSON out of a journal",
     "simulate": "write a simulated cruise, or a training set",
     "train": "train a detector",
-    "evaluate": "score a detector on labelled pictures",
+    "evaluate": "score a detector on pictures and cruises with truth, and people's picks",
     "check-config": "check a configuration file, or print the default one",
     "doctor": "look at this machine and say what to do about what is wrong",
 }

@@ -61,14 +61,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_simulated(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--cruises", type=whole_number, metavar="N", help="simulated cruises")
-    parser.add_argument("--nights", type=positive, metavar="HOURS", help="without plumes")
-    parser.add_argument("--seed", type=whole_number, default=None, help="of the first one")
-    parser.add_argument("--depth", type=positive, default=None, metavar="M", help="not drawn")
-    parser.add_argument("--family", default=None, help="of the sounder, not drawn")
-    parser.add_argument("--contrast", type=float, default=None, metavar="DB", help="of all plumes")
-    parser.add_argument("--swaths", type=whole_number, default=300, help="of a cruise, about")
-    parser.add_argument("--workers", type=whole_number, default=1, help="processes")
+    add = parser.add_argument
+    add("--cruises", type=whole_number, metavar="N", help="so many simulated cruises")
+    add("--nights", type=positive, metavar="HOURS", help="a night without plumes")
+    add("--seed", type=whole_number, default=None, help="of the first; the others follow")
+    add("--depth", type=positive, default=None, metavar="M", help="of the water (else drawn)")
+    add("--family", default=None, help="of the sounder (else drawn, with settings of its own)")
+    add("--contrast", type=float, default=None, metavar="DB", help="of all plumes (else drawn)")
+    add("--swaths", type=whole_number, default=300, help="of a cruise, about")
+    add("--workers", type=whole_number, default=1, help="processes")
 
 
 def _add_picks(parser: argparse.ArgumentParser) -> None:

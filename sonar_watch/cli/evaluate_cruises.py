@@ -48,7 +48,7 @@ def score_simulated(options: argparse.Namespace) -> int:
     tried = {"weights": settings.detector.weights, "sha256": outcomes[0].weights,
              "encoding": outcomes[0].encoding, "working_confidence": working}
     rows = [{**tried, **summarise(outcomes, confidence)} for confidence in confidences]
-    tell([*rows, *_night_row(options, tried, outcomes)], lambda: _table(rows, working))
+    tell([*rows, *_night_row(options, tried, outcomes)], lambda: [_table(rows, working)])
     if options.out is not None:
         (options.out / "summary.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
     return 0

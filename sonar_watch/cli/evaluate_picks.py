@@ -27,7 +27,7 @@ def score_picks(options: argparse.Namespace) -> int:
             found = read_detections(path, confidence, one)
             rows += [{**row, "confidence": confidence}
                      for row in compare(one, found, options.radius)]
-    tell(rows, lambda: _table(rows))
+    tell(rows, lambda: [_table(rows)])
     return 0
 
 

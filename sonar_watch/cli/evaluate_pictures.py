@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sonar_watch.cli.common import existing
@@ -35,7 +36,13 @@ def tried_settings(options: argparse.Namespace) -> Settings:
 
 def score_pictures(options: argparse.Namespace) -> int:
     """Score boxes on pictures: JSON lines, on a terminal a table."""
-    from sonar_watch.learning.evaluation import MATCHINGS, collect, judge, report_rows
+    from sonar_watch.learning.evaluation import (
+        MATCHINGS,
+        collect,
+        headline_rows,
+        judge,
+        report_rows,
+    )
     from sonar_watch.learning.truth import read_truth_set
     from sonar_watch.trials.finders import open_picture_finder
 
@@ -53,12 +60,14 @@ def score_pictures(options: argparse.Namespace) -> int:
         found = collect(find, truth)
     tried = {"weights": finder.name, "sha256": finder.sha256, "split": options.split}
     judged = [judge(found, truth.pictures, truth.class_names, one) for one in MATCHINGS]
-    rows = [
-        {**tried, **row}
-        for judgement, matching in zip(judged, MATCHINGS, strict=True)
-        for row in report_rows(judgement, matching, finder.confidence)
-    ]
-    tell(rows, lambda: table_of(rows))
+    pairs = list(zip(judged, MATCHINGS, strict=True))
+    heads = [{**tried, **row} for pair in pairs for row in headline_rows(*pair, finder.confidence)]
+    rows = [{**tried, **row} for pair in pairs for row in report_rows(*pair, finder.confidence)]
+    tell([*heads, *rows], lambda: [headlines(heads), table_of(rows)])
+    if options.out is not None:
+        options.out.mkdir(parents=True, exist_ok=True)
+        lines = "".join(json.dumps(row) + "\n" for row in (*heads, *rows))
+        (options.out / "report.jsonl").write_text(lines, encoding="utf-8")
     if options.plots is not None:
         from sonar_watch.learning.plots import draw_plots
 
@@ -67,16 +76,35 @@ def score_pictures(options: argparse.Namespace) -> int:
     return 0
 
 
-def tell(rows: Iterable[dict[str, Any]], table: Any) -> None:
-    """Print rows as JSON lines; on a terminal the table that stands for them."""
+def tell(rows: Iterable[dict[str, Any]], tables: Callable[[], Sequence[Table]]) -> None:
+    """Print rows as JSON lines; on a terminal the tables that stand for them."""
     from rich.console import Console
 
     console = Console()
     if console.is_terminal:
-        console.print(table())
+        console.print(*tables())
         return
     for row in rows:
         print_json(row)
+
+
+def headlines(rows: Sequence[dict[str, Any]]) -> Table:
+    """Return the figures by which detectors are compared as a table."""
+    from rich.table import Table
+
+    table = Table(
+        "threshold", "matching", "kind", "plumes\n8 dB +", "F1", "95 %", "plumes\n5-8 dB",
+        "recall", "false\nimages", "false of\nempty", title="Plumes",
+    )
+    for row in rows:
+        (low, high), faint = row["f1_strong_95"], row["recall_faint"]
+        table.add_row(
+            f"{row['confidence']:.2f} ({row['headline']})", row["matching"], row["kind"],
+            str(row["strong"]), f"{row['f1_strong']:.3f}", f"{low:.2f}-{high:.2f}",
+            str(row["faint"]), "-" if faint is None else f"{faint:.3f}",
+            f"{row['false_image_rate']:.4f}", f"{row['empty_image_rate']:.4f}",
+        )
+    return table
 
 
 def table_of(rows: Sequence[dict[str, Any]]) -> Table:

@@ -17,8 +17,8 @@ from sonar_watch.learning.truth import TruthSet, from_detections, read_picture, 
 
 __all__ = [
     "ALL_CLASSES", "MATCHINGS", "STRONG", "TIERS", "Judgement", "Matching", "OperatingPoint",
-    "Scores", "Selection", "Tier", "collect", "evaluate", "evaluate_dataset", "judge", "match",
-    "report_rows", "score",
+    "Scores", "Selection", "Tier", "collect", "evaluate", "evaluate_dataset",
+    "headline_rows", "judge", "match", "report_rows", "score",
 ]
 
 Find = Callable[[Sequence[ByteImage]], list[Detections]]
@@ -152,11 +152,50 @@ def report_rows(
             yield {"matching": matching.name, "kind": kind or "all",
                    "class": names[0] if names else ALL_CLASSES, "contrast": "all", **row}
         for tier in TIERS:
-            selection = Selection(class_names=(plume,), kind=kind, contrast_db=tier.contrast_db,
-                                  with_ignored=tier.with_ignored)
+            selection = _tier(tier, plume, kind)
             if selection.truths(judgement).any():
                 yield {"matching": matching.name, "kind": kind or "all", "class": plume,
                        "contrast": tier.name, **_row(judgement, selection, confidence)}
+
+
+def headline_rows(
+    judgement: Judgement, matching: Matching, confidence: float, plume: str = "signal"
+) -> Iterator[dict[str, Any]]:
+    """Yield the figures by which detectors are compared, a row per kind and threshold.
+
+    The thresholds are the working one, and the one at which F1 of plumes of `STRONG` contrast is
+    highest over all kinds together: the same for every row, and for the fainter plumes.
+    """
+    best = score(judgement, _tier(STRONG, plume)).best.confidence
+    kinds = sorted(set(judgement.kinds))
+    for chosen, at in (("working", confidence), ("best for strong plumes", best)):
+        for kind in ["", *kinds] if len(kinds) > 1 else [""]:
+            strong, faint = _tier(STRONG, plume, kind), _tier(FAINT, plume, kind)
+            every = score(judgement, Selection(class_names=(plume,), kind=kind)).at(at)
+            strongly = score(judgement, strong)
+            faintly = score(judgement, faint)
+            yield {
+                "headline": chosen,
+                "confidence": at,
+                "matching": matching.name,
+                "kind": kind or "all",
+                "strong": strongly.truths,
+                "f1_strong": strongly.at(at).f1,
+                "f1_strong_95": f1_interval(judgement, strong, at),
+                "precision_strong": strongly.at(at).precision,
+                "recall_strong": strongly.at(at).recall,
+                "faint": faintly.truths,
+                "recall_faint": faintly.at(at).recall if faintly.truths else None,
+                "false_image_rate": every.false_image_rate,
+                "empty_image_rate": every.empty_image_rate,
+            }
+
+
+def _tier(tier: Tier, plume: str, kind: str = "") -> Selection:
+    return Selection(
+        class_names=(plume,), kind=kind, contrast_db=tier.contrast_db,
+        with_ignored=tier.with_ignored,
+    )
 
 
 def _row(judgement: Judgement, selection: Selection, confidence: float) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
 
+from sonar_watch.daemon import code_hash
 from sonar_watch.errors import FormatError
 from sonar_watch.settings import Settings
 from sonar_watch.trials.cruises import (
@@ -43,7 +44,7 @@ def sail_all(
     settings : Settings
     out : Path, optional
         Outcomes are kept there; those of the same plan, weights and settings are not sailed
-        again.
+        again, those of another version of this program only with a warning.
     workers : int
         Processes; the outcomes do not depend on how many.
     confidences : tuple of float
@@ -115,5 +116,8 @@ def _kept(
         return None
     tried = (plan, settings_word(settings), weights_word(settings.detector))
     same = (outcome.plan, outcome.config, outcome.weights) == tried
-    wanted = {key_of(confidence) for confidence in confidences}
-    return outcome if same and wanted <= set(outcome.told) else None
+    if not same or not {key_of(one) for one in confidences} <= set(outcome.told):
+        return None
+    if outcome.code != code_hash():
+        log.warning("%s was sailed with another version of this program", path)
+    return outcome

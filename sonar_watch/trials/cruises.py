@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sonar_watch.atomic import whole_file
+from sonar_watch.daemon import code_hash
 from sonar_watch.errors import FormatError
 from sonar_watch.records import EventChange
 from sonar_watch.settings import Settings
@@ -19,8 +20,8 @@ from sonar_watch.trials.plans import Plan
 from sonar_watch.trials.recording import Recording, changes_at, hours_of, record
 from sonar_watch.trials.telling import Told, score_changes
 
-CONFIDENCES = tuple(round(0.05 * step, 2) for step in range(2, 20))
-"""Thresholds at which every cruise is scored: 0.10 to 0.95."""
+CONFIDENCES = (*(round(0.05 * step, 2) for step in range(2, 20)), 0.97, 0.99)
+"""Thresholds at which every cruise is scored: 0.10 to 0.95, and what is left above."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +38,8 @@ class Outcome:
         Of data time, without the turns between lines.
     cpu_ms : float
         Of this process, per swath: simulation, drawing, detection and all.
-    weights, config, encoding, runtime : str
-        What was tried.
+    weights, config, code, encoding, runtime : str
+        What was tried; the code is that of this program.
     empty, empty_flagged : int, mapping
         Swaths without anything in them; how many of those held a box of the plume class that no
         veto turned down, by threshold.
@@ -55,6 +56,7 @@ class Outcome:
     cpu_ms: float
     weights: str
     config: str
+    code: str
     encoding: str
     runtime: str
     empty: int
@@ -104,6 +106,7 @@ def sail_plan(
         cpu_ms=round(1000 * cpu_s / max(len(recorded.frames), 1), 1),
         weights=recorded.weights,
         config=settings_word(settings),
+        code=code_hash(),
         encoding=str(getattr(settings.raster, "encoding", "grey")),
         runtime=str(recorded.status["runtime"]),
         empty=len(_empty_ids(recorded)),

@@ -31,17 +31,21 @@ def test_pictures_without_a_network(tmp_path: Path, capsys: pytest.CaptureFixtur
         (tmp_path / "images" / split).mkdir(parents=True)
         write_png(tmp_path / "images" / split / "1.png", np.zeros((40, 60), np.uint8))
     data = write_dataset(tmp_path, ("signal", "noise"))
-    words = ["--weights", "classical", "--plots", str(tmp_path / "plots"), "--confidence", "0.3"]
+    words = ["--weights", "classical", "--plots", str(tmp_path / "plots"), "--confidence", "0.3",
+             "--out", str(tmp_path / "out")]
     assert main(["evaluate", str(data), *words]) == 0
     rows = lines(capsys)
     assert {row["matching"] for row in rows if "matching" in row} == {
         "iou 0.3", "iou 0.5", "centre",
     }
-    first = rows[0]
+    assert [row["headline"] for row in rows[:2]] == ["working", "best for strong plumes"]
+    first = next(row for row in rows if "class" in row)
     assert (first["weights"], first["images"], first["images_empty"]) == ("classical", 1, 1)
     assert first["at_threshold"]["confidence"] == 0.3
     assert all(Path(row["plot"]).exists() for row in rows if "plot" in row)
     assert sum("plot" in row for row in rows) == 4
+    kept = (tmp_path / "out" / "report.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line) for line in kept] == rows[:-4]
 
 
 def test_picks_of_two_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,14 @@ import pytest
 
 from sonar_watch.detection.detections import Detections
 from sonar_watch.errors import ConfigurationError
-from sonar_watch.learning.evaluation import FAINT, MATCHINGS, STRONG, TIERS, report_rows
+from sonar_watch.learning.evaluation import (
+    FAINT,
+    MATCHINGS,
+    STRONG,
+    TIERS,
+    headline_rows,
+    report_rows,
+)
 from sonar_watch.learning.matching import Judgement, Matching, Selection, judge
 from sonar_watch.learning.scores import f1_interval, score
 from sonar_watch.learning.truth import PictureTruth, TrueObject
@@ -134,6 +141,17 @@ def test_kinds_are_told_apart() -> None:
     assert (row["images"], row["truths"], row["images_empty"]) == (3, 2, 1)
     assert row["at_threshold"]["f1"] == pytest.approx(0.5)
     assert row["at_threshold"]["recall_95"] == pytest.approx((0.0945, 0.9055), abs=1e-3)
+
+
+def test_the_figures_by_which_detectors_are_compared() -> None:
+    working, best = headline_rows(MIXED, MATCHINGS[0], 0.45)
+    assert (working["confidence"], working["strong"], working["faint"]) == (0.45, 2, 1)
+    # of the strong: one of two found, one false; the faint one is found, the empty one passes
+    assert working["f1_strong"] == pytest.approx(2 * 1 / (2 + 2))
+    assert (working["recall_faint"], working["empty_image_rate"]) == (1.0, 0.0)
+    # nothing is gained for the strong below 0.9, where the faint one is not found yet
+    assert best["confidence"] == pytest.approx(0.9)
+    assert (best["f1_strong"], best["recall_faint"]) == (pytest.approx(2 / 3), 0.0)
 
 
 def test_a_detector_may_know_plumes_alone() -> None:

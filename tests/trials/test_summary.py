@@ -41,7 +41,8 @@ def outcome(seed: int = 1, **fields: Any) -> Outcome:
     return Outcome(**{
         "plan": Plan(seed=seed), "sounder": "em304", "depth_m": 500.0, "swaths": 100,
         "hours": 0.5, "cpu_ms": 50.0, "weights": weights_word(settings.detector),
-        "config": settings_word(settings), "encoding": "layers", "runtime": "test", "empty": 40,
+        "config": settings_word(settings), "code": "c", "encoding": "layers", "runtime": "test",
+        "empty": 40,
         "empty_flagged": {"0.40": 2, "0.60": 0},
         "passes": (passed("a", 3), passed("b", 2), passed("c", 9)),
         "told": {
