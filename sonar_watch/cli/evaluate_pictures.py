@@ -97,14 +97,19 @@ def headlines(rows: Sequence[dict[str, Any]]) -> Table:
         "recall", "false\nimages", "false of\nempty", title="Plumes",
     )
     for row in rows:
-        (low, high), faint = row["f1_strong_95"], row["recall_faint"]
+        low, high = row["f1_strong_95"]
+        strong, faint = (_share(row[name]) for name in ("f1_strong", "recall_faint"))
         table.add_row(
             f"{row['confidence']:.2f} ({row['headline']})", row["matching"], row["kind"],
-            str(row["strong"]), f"{row['f1_strong']:.3f}", f"{low:.2f}-{high:.2f}",
-            str(row["faint"]), "-" if faint is None else f"{faint:.3f}",
+            str(row["strong"]), strong, f"{low:.2f}-{high:.2f}",
+            str(row["faint"]), faint,
             f"{row['false_image_rate']:.4f}", f"{row['empty_image_rate']:.4f}",
         )
     return table
+
+
+def _share(share: float | None) -> str:
+    return "-" if share is None else f"{share:.3f}"
 
 
 def table_of(rows: Sequence[dict[str, Any]]) -> Table:

@@ -180,7 +180,7 @@ def headline_rows(
                 "matching": matching.name,
                 "kind": kind or "all",
                 "strong": strongly.truths,
-                "f1_strong": strongly.at(at).f1,
+                "f1_strong": strongly.at(at).f1 if strongly.truths else None,
                 "f1_strong_95": f1_interval(judgement, strong, at),
                 "precision_strong": strongly.at(at).precision,
                 "recall_strong": strongly.at(at).recall,
