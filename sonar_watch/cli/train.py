@@ -7,12 +7,17 @@ from pathlib import Path
 
 from sonar_watch.cli.common import existing
 from sonar_watch.cli.output import print_json, progress
+from sonar_watch.cli.train_review import add_review_arguments, learn_from_reviews
+from sonar_watch.errors import ConfigurationError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument("data", type=Path, metavar="DATA", help="dataset.yaml of a training set")
+    parser.add_argument(
+        "data", type=Path, nargs="?", metavar="DATA", help="dataset.yaml of a training set"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoints")
+    add_review_arguments(parser)
     parser.add_argument("--name", default=None, help="export as weights of this name into --models")
     parser.add_argument("--models", type=Path, default=Path("models"), metavar="DIR")
     parser.add_argument(
@@ -27,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="they know grey pictures: look at the contrast layer alone at first",
     )
     parser.add_argument("--size", type=int, default=640, metavar="PX")
-    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--epochs", type=int, default=None, help="30; of reviews 3")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--hours", type=float, default=None, help="stop after so many hours")
     parser.add_argument("--seed", type=int, default=0)
@@ -43,7 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cold-share", type=float, default=0.0, help="share shown as if nothing came before"
     )
-    parser.add_argument("--rate", type=float, default=0.002, help="learning rate at the start")
+    parser.add_argument(
+        "--rate", type=float, default=None, help="learning rate: 0.002; of reviews 0.0003"
+    )
     parser.add_argument("--workers", type=int, default=4, help="processes that load pictures")
     parser.add_argument("--cache", default="none", choices=("none", "ram", "disk"))
     parser.add_argument("--precision", default="fp32", choices=("fp32", "bf16"))
@@ -62,7 +69,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train, and export when a name is given."""
+    """Train, and export when a name is given; or fine-tune on a watch's reviews."""
+    if options.from_review is not None:
+        return learn_from_reviews(options)
+    if options.data is None:
+        raise ConfigurationError("expected DATA, or --from-review with its inputs")
     from sonar_watch.learning.progress import TrainingProgress
     from sonar_watch.learning.training import TrainingOptions, train
 
@@ -73,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
         start_from=options.start,
         spread_grey=options.spread_grey,
         image_size=options.size,
-        epochs=options.epochs,
+        epochs=30 if options.epochs is None else options.epochs,
         batch=options.batch,
         seed=options.seed,
         resume=options.resume,
@@ -83,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
         mosaic=options.mosaic,
         grey_share=options.grey_share,
         cold_share=options.cold_share,
-        learning_rate=options.rate,
+        learning_rate=0.002 if options.rate is None else options.rate,
         workers=options.workers,
         cache=options.cache,
         precision=options.precision,
