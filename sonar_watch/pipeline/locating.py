@@ -10,7 +10,7 @@ from sonar_watch.detection.detections import Detections
 from sonar_watch.geolocation.georeference import PositionOptions, georeference
 from sonar_watch.records import GeolocatedFrame, WaterColumnFrame
 from sonar_watch.watercolumn.classical import seconded
-from sonar_watch.watercolumn.vetoes import VetoOptions, veto
+from sonar_watch.watercolumn.vetoes import VetoOptions, vetoes_of
 
 
 def locate(
@@ -33,7 +33,7 @@ def locate(
     vetoes, position
         Options of the stages.
     """
-    reasons = [veto(xyxy, frame, vetoes) for xyxy in found.xyxy]
+    reasons = vetoes_of(found.xyxy, frame, vetoes)
     names = [row.class_name for row in found]
     shared = None if opinion is None else seconded(found.xyxy, names, opinion)
     placed = georeference(frame, found, reasons, position, shared)

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from sonar_watch.records import ByteImage, Float32Array, FrameGeometry, IntArray
+from sonar_watch.records import ByteImage, Float32Array, FrameGeometry, IntArray, WaterColumnFrame
 from sonar_watch.watercolumn.opencv import opencv
 
 _HALF = 128
@@ -84,17 +84,21 @@ def _cells(
     )
 
 
-def coarse(image: ByteImage, side_px: int) -> ByteImage:
-    """Return the picture averaged to cells; a cell half of which has no data has none (0).
+def coarse(frame: WaterColumnFrame, side_px: int) -> ByteImage:
+    """Return the picture of a frame averaged to cells, shape (h, w) or in layers (h, w, 3).
+
+    A cell half of which has no data has none (0). What is not in layers is taken as grey.
 
     Parameters
     ----------
-    image : ndarray, shape (h, w) or (h, w, 3), uint8
-        The layers have the same pixels without data.
+    frame : WaterColumnFrame
     side_px : int
         A power of two: halving again and again is ten times as fast as one step.
     """
     cv2 = opencv()
+    image = frame.image
+    if image.ndim == 3 and frame.encoding != "layers":
+        image = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     down, right = -image.shape[0] % side_px, -image.shape[1] % side_px
     if down or right:
         image = cv2.copyMakeBorder(image, 0, down, 0, right, cv2.BORDER_CONSTANT)

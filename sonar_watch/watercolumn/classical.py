@@ -25,7 +25,7 @@ CLASSES = ("signal", "noise")
 _CORE_CELLS = 4
 _CLOSED_CELLS = 5
 _CONTACT_CELLS = 2.5
-_MOST_BODIES = 60
+_MOST_BODIES = 24
 _AGREEMENT = 0.5
 
 
@@ -212,11 +212,11 @@ def _body(standing: Standing, window: tuple[slice, slice], own: BoolArray) -> Bo
     width_m, height_m = standing.cells.cell_m
     under = slice(left, right)
     lower_m = float(standing.cells.depth_m[bottom - 1] + height_m / 2)
-    gap_m = float(np.median(standing.seabed_m[under] - standing.echo_m[under])) - lower_m
+    echo_m = float(standing.echo_m[under].mean())
+    gap_m = float(standing.seabed_m[under].mean()) - echo_m - lower_m
     down = float(bottom)
     if gap_m < _CONTACT_CELLS * height_m:  # The seabed's echo hides the foot: it stands there.
-        hidden_m = gap_m + float(np.median(standing.echo_m[under]))
-        down = min(bottom + max(0.0, hidden_m / height_m), float(len(standing.water)))
+        down = min(bottom + max(0.0, (gap_m + echo_m) / height_m), float(len(standing.water)))
     return Body(
         left=left,
         top=top,
@@ -225,9 +225,14 @@ def _body(standing: Standing, window: tuple[slice, slice], own: BoolArray) -> Bo
         height_m=(down - top) * height_m,
         width_m=(right - left) * width_m,
         gap_m=gap_m,
-        excess_db=float(np.quantile(excess[own], 0.8)),
+        excess_db=_upper_fifth(excess[own]),
         fill=min(1.0, float(own.sum()) / ((right - left) * (bottom - top))),
     )
+
+
+def _upper_fifth(values: FloatArray) -> float:
+    """Return what a fifth of the values exceed."""
+    return float(np.partition(values, place := int(0.8 * (values.size - 1)))[place])
 
 
 def _middle_part(weight: FloatArray, low: float, high: float) -> tuple[int, int]:

@@ -69,16 +69,15 @@ def standing_of(frame: WaterColumnFrame, longest: int) -> Standing:
     """
     geometry = frame.geometry
     side_px = cell_px(geometry, longest)
-    small, cells = coarse(frame.image, side_px), cells_of(geometry, side_px)
+    small, cells = coarse(frame, side_px), cells_of(geometry, side_px)
     shown_db = to_db(small)
     if small.ndim == 3:
         shown_db += to_db(small, "change")
         shown_db *= np.float32(0.5)
     seabed_m = seabed_below_columns(geometry, cells, shown_db)
     depth_m = max(float(np.median(seabed_m)) - geometry.transducer_depth_m, cells.cell_m[1])
-    echo_m = _echo_of_seabed(geometry, cells, seabed_m, depth_m)
-    above = opencv().erode(seabed_m[None, :], np.ones((1, 5)))[0] - echo_m
-    water = np.isfinite(shown_db) & (cells.depth_m[:, None] < above)
+    echo_m = echo_of_seabed(geometry, cells, seabed_m)
+    water = water_above(seabed_m, echo_m, shown_db, cells)
     excess, sigmas = over_rows(smoothed(shown_db, water), water, cells)
     return Standing(
         cells=cells,
@@ -114,10 +113,19 @@ def seabed_below_columns(
     return np.asarray(cells.depth_m[last] + np.float32(cells.cell_m[1] / 2))
 
 
-def _echo_of_seabed(
-    geometry: FrameGeometry, cells: Cells, seabed_m: Float32Array, depth_m: float
+def water_above(
+    seabed_m: Float32Array, echo_m: Float32Array, shown_db: Float32Array, cells: Cells
+) -> BoolArray:
+    """Return the cells with data above the echo of the seabed, also that of a steep one beside."""
+    above = opencv().erode(seabed_m[None, :], np.ones((1, 5)))[0] - echo_m
+    return np.asarray(np.isfinite(shown_db) & (cells.depth_m[:, None] < above))
+
+
+def echo_of_seabed(
+    geometry: FrameGeometry, cells: Cells, seabed_m: Float32Array
 ) -> Float32Array:
     """Return how far above the seabed its echo begins: a slanting beam meets it early."""
+    depth_m = max(float(np.median(seabed_m)) - geometry.transducer_depth_m, cells.cell_m[1])
     slope = np.abs(cells.across_m) / np.maximum(seabed_m - geometry.transducer_depth_m, 1.0)
     beams = _ECHO_FOOTPRINTS * np.radians(geometry.beam_width_deg) * slope
     echo = depth_m * (_ECHO_DEPTHS + beams)
