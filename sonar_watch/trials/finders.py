@@ -141,4 +141,10 @@ def frame_of(image: ByteImage) -> WaterColumnFrame:
     return WaterColumnFrame(
         frame_id="", time_utc=datetime.fromtimestamp(0, UTC), sounder="", image=image,
         geometry=geometry, source=SourceRef(source="pictures", file=""),
+        encoding="layers" if _has_layers(image) else "grey",
     )
+
+
+def _has_layers(image: ByteImage) -> bool:
+    """Return whether the channels of a picture differ: grey may come as three equal ones."""
+    return image.ndim == 3 and not np.array_equal(image[..., 1], image[..., 2])
