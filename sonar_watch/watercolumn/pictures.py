@@ -196,13 +196,18 @@ def _read_grey(
 
 
 def _on_light_page(level: ByteImage, page: BoolImage) -> bool:
-    """Return whether the page next to the fan is lighter than nearly all of the fan."""
+    """Return whether the page next to the fan is lighter than nearly all of it, and water light.
+
+    Dark water on a light page is strong when light, as on a dark page.
+    """
     fan = find_fan(~page)
     if fan is None:
         return False
     cv2 = opencv()
     around = cv2.dilate(fan.view(np.uint8), np.ones((9, 9), np.uint8)).astype(bool) & page
-    return bool(around.any() and np.median(level[around]) > np.percentile(level[fan], 90))
+    water = float(np.median(level[fan]))
+    lighter = around.any() and np.median(level[around]) > np.percentile(level[fan], 90)
+    return bool(lighter and water > 127)
 
 
 def _without_ink(level: ByteImage, ink: BoolImage) -> ByteImage:

@@ -19,6 +19,9 @@ PAGE_SHARE = 0.004
 LOWEST_PAGE = 0.5
 """Of the height: a flat area that begins lower is the seabed echo, as strong as shown at all."""
 
+SMALL_SHARE = 0.0005
+"""Of the picture: smaller patches of a page's colour are echoes."""
+
 SAME_COLOUR = 24
 """Pixels that differ by less from a page's colour, and are flat, are of that page too."""
 
@@ -53,9 +56,19 @@ def flat_page(image: ByteImage) -> BoolImage:
     for colour in _page_colours(image, flat):
         page |= _near(image, colour, SAME_COLOUR) & flat
         like_page |= _near(image, colour, 3 * SAME_COLOUR)
+    page = _large_parts(page, max(30.0, SMALL_SHARE * page.size))
     # JPEG rings along edges: what is beside the page and much like it is page, too.
     beside = cv2.dilate(page.view(np.uint8), np.ones((9, 9), np.uint8)).astype(bool)
     return np.asarray(page | (beside & like_page))
+
+
+def _large_parts(mask: BoolImage, least_px: float) -> BoolImage:
+    """Return a mask without its small parts: weak echoes that look like page by chance."""
+    cv2 = opencv()
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8)
+    large = stats[:, cv2.CC_STAT_AREA] >= least_px
+    large[0] = False
+    return np.asarray(large[parts])
 
 
 def _page_colours(image: ByteImage, flat: BoolImage) -> list[npt.NDArray[np.float64]]:
