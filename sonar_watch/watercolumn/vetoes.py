@@ -50,7 +50,7 @@ class VetoOptions:
     ----------
     ground_gap_fraction : float
         A plume rises from the seabed: its lower edge may be this far above it, since the
-        bottom's side lobes hide the foot.
+        bottom's side lobes hide the foot and a lean puts it into another swath.
     hidden_gap_fraction : float
         The same where the side lobes of the bottom may hide more of it: beyond the minimum slant
         range.
@@ -66,8 +66,8 @@ class VetoOptions:
         Look in the picture for pieces of stripes, spokes, arcs and sector edges, too.
     """
 
-    ground_gap_fraction: float = 0.25
-    hidden_gap_fraction: float = 0.4
+    ground_gap_fraction: float = 0.35
+    hidden_gap_fraction: float = 0.45
     ground_gap_m: float = 5.0
     nadir_offset_fraction: float = 0.03
     nadir_width_fraction: float = 0.06

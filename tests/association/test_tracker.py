@@ -188,6 +188,45 @@ def test_vetoed_detections_beside_an_event_are_counted_by_reason():
     assert event.vetoed[0][1] >= event.swath_count - 1
 
 
+def opined(frames, seconded, confidence=None):
+    """The frames with each detection's opinion (of its index), and confidence when given."""
+    changed = []
+    for index, frame in enumerate(frames):
+        detections = tuple(
+            replace(d, seconded=seconded(index), confidence=confidence or d.confidence)
+            for d in frame.detections
+        )
+        changed.append(replace(frame, detections=detections))
+    return changed
+
+
+def test_an_event_tells_the_share_of_its_swaths_that_were_seconded():
+    frames = make_pass(straight(), LONE, hit=1.0)
+    (event,) = events(follow(PlumeTracker(TrackerOptions()), opined(frames, lambda i: i % 4 != 0)))
+    assert event.agreement == pytest.approx(0.75, abs=0.13)
+    (never_asked,) = events(follow(PlumeTracker(TrackerOptions()), frames))
+    assert never_asked.agreement is None
+
+
+@pytest.mark.parametrize(("seconded", "confidence", "told"), [
+    (False, 0.5, 0), (False, 0.7, 1), (True, 0.5, 1), (None, 0.5, 1),
+])  # fmt: skip
+def test_what_nobody_seconds_must_be_sure_of_itself(seconded, confidence, told):
+    frames = opined(make_pass(straight(), LONE, hit=1.0), lambda _: seconded, confidence)
+    assert len(events(follow(PlumeTracker(TrackerOptions()), frames))) == told
+    trusting = TrackerOptions(lone_confidence=0.0)
+    assert len(events(follow(PlumeTracker(trusting), frames))) == 1
+
+
+def test_a_candidate_is_announced_when_it_is_seconded_at_last():
+    frames = opined(make_pass(straight(), LONE, hit=1.0), lambda _: False, 0.5)
+    seen = [index for index, frame in enumerate(frames) if frame.detections]
+    frames = opined(frames, lambda index: index == seen[4])
+    changes = follow(PlumeTracker(TrackerOptions()), frames)
+    assert changes[0].time_utc == frames[seen[4]].time_utc
+    assert changes[0].event.agreement == pytest.approx(1 / 5)
+
+
 def test_noise_and_vetoed_detections_make_no_event():
     frames = make_pass(straight(), LONE)
     noise = [replace(f, detections=tuple(replace(d, class_name="noise") for d in f.detections))

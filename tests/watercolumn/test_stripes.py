@@ -9,6 +9,8 @@ import pytest
 from watercolumn_builders import METRES_PER_SAMPLE, make_ping
 
 from sonar_watch.records import WaterColumnFrame, WaterColumnPing
+from sonar_watch.simulation.cruise import random_survey
+from sonar_watch.simulation.echo import hear
 from sonar_watch.watercolumn.raster import Rasteriser, RasterOptions
 from sonar_watch.watercolumn.vetoes import VetoOptions, veto
 
@@ -121,10 +123,33 @@ def test_plumes_stay_also_at_nadir_and_at_sector_edges(across_m, encoding):
         assert veto(drawn, frame) is None
 
 
+def test_simulated_plumes_are_not_turned_down():
+    """Of some hundred true boxes of 8 dB and more 0.2 % were; of these few none may be."""
+    survey = random_survey(
+        3, depth_m=150.0, plumes=5, schools=1, length_m=140.0, contrast_db=18.0
+    )
+    raster, told, turned_down = Rasteriser(RasterOptions(max_side_px=768)), 0, []
+    for state in list(survey.states(survey.lines[0])):
+        ping, truth = hear(survey.scene, survey.sounder, state, survey.seed)
+        frame = raster.frame(ping)
+        for row in truth:
+            if row.class_name == "signal" and row.contrast_db >= 8:
+                told += 1
+                reason = veto(_pixels_of(row, frame), frame)
+                turned_down += [(state.ping_counter, row.name, reason)] if reason else []
+    assert told >= 20
+    assert turned_down == []
+
+
+def _pixels_of(row, frame):
+    corners = zip(row.across_track_m, row.depth_m, strict=True)
+    return [value for corner in corners for value in frame.geometry.to_pixels(*corner)]
+
+
 def test_the_foot_of_a_plume_may_be_hidden_beyond_the_minimum_slant_range():
     frame = stream([None])
-    beyond = box(frame, (280.0, 310.0), (150.0, 280.0))
-    before = box(frame, (100.0, 130.0), (150.0, 280.0))
+    beyond = box(frame, (290.0, 330.0), (150.0, 240.0))
+    before = box(frame, (100.0, 130.0), (150.0, 240.0))
     assert veto(beyond, frame, VetoOptions(stripes=False)) is None
     assert veto(before, frame, VetoOptions(stripes=False)) == "no ground contact"
 
