@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Check a file, or print the defaults."""
     from sonar_watch.detection.weights import find_weights
+    from sonar_watch.pipeline.finder import CLASSICAL
     from sonar_watch.settings import commented_defaults, load_settings
 
     if options.print_default:
@@ -25,7 +26,8 @@ def run(options: argparse.Namespace) -> int:
         return 0
     settings = load_settings(options.file)
     sources = settings.sources
-    find_weights(settings.detector.weights, settings.detector.models_dir).check()
+    if settings.detector.weights != CLASSICAL:
+        find_weights(settings.detector.weights, settings.detector.models_dir).check()
     if not (sources.raw or sources.images):
         print("no source yet: `run` refuses to watch nothing; `replay` works", file=sys.stderr)
     print(

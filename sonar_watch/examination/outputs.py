@@ -11,6 +11,7 @@ from sonar_watch.daemon import JOURNAL_NAME
 from sonar_watch.detection.weights import find_weights
 from sonar_watch.errors import JournalError, WeightsError
 from sonar_watch.examination.finding import Finding, good, note, wrong
+from sonar_watch.pipeline.finder import CLASSICAL
 from sonar_watch.settings import Settings
 
 LEAST_FREE_GB = 5.0
@@ -19,6 +20,8 @@ LEAST_FREE_GB = 5.0
 def look_at_weights(settings: Settings) -> Finding:
     """Return which weights would be used, every file read and its hash compared."""
     name = settings.detector.weights
+    if name == CLASSICAL:
+        return note("weights", "none, as configured: the classical detector", "name a network's")
     try:
         entry = find_weights(name, settings.detector.models_dir)
     except WeightsError as error:
