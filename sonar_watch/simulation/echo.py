@@ -22,7 +22,7 @@ from sonar_watch.simulation.disturbances import (
 from sonar_watch.simulation.picks import detected_samples
 from sonar_watch.simulation.scene import Scene
 from sonar_watch.simulation.ship import ShipState
-from sonar_watch.simulation.sounder import SOUND_SPEED_M_S, Sounder
+from sonar_watch.simulation.sounder import PROFILE, SOUND_SPEED_M_S, Sounder
 from sonar_watch.simulation.speckle import speckle
 from sonar_watch.simulation.swath import Swath, TrueBox, sounder_grid
 
@@ -107,6 +107,7 @@ def _to_ping(swath: Swath, source: SourceRef | None) -> WaterColumnPing:
         sector_tilt_deg=_sector_tilt_deg(swath),
         sample_rate_hz=sounder.sample_rate_hz,
         sound_speed_m_s=SOUND_SPEED_M_S,
+        profile=PROFILE,
         tvg_range_factor=factor,
         tvg_offset_db=offset,
         transducer_depth_m=sounder.transducer_depth_m,

@@ -8,9 +8,13 @@ from typing import Literal
 import numpy as np
 
 from sonar_watch.errors import ConfigurationError
-from sonar_watch.records import FloatArray, IntArray
+from sonar_watch.records import FloatArray, IntArray, SoundSpeedProfile
 
 SOUND_SPEED_M_S = 1500.0
+PROFILE = SoundSpeedProfile(
+    depth_m=np.array([0.0, 12_000.0]), speed_m_s=np.full(2, SOUND_SPEED_M_S)
+)
+"""Of the simulated sea: rays are straight, and every ping says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,14 +24,13 @@ from sonar_watch.formats.sidecar import write_sidecar
 from sonar_watch.images import write_png
 from sonar_watch.records import (
     NavigationFix,
-    SoundSpeedProfile,
     WaterColumnPing,
     iso_utc,
 )
 from sonar_watch.simulation.cruise import Line, Survey
 from sonar_watch.simulation.echo import TrueBox, hear
 from sonar_watch.simulation.ship import ShipState
-from sonar_watch.simulation.sounders import SOUND_SPEED_M_S
+from sonar_watch.simulation.sounder import PROFILE
 from sonar_watch.watercolumn.raster import Rasteriser, RasterOptions
 
 Kind = Literal["raw", "images", "both"]
@@ -76,13 +75,10 @@ class RawLineWriter:
             depth_m=sounder.transducer_depth_m,
             beam_width_deg=sounder.beam_width_deg,
         )
-        profile = SoundSpeedProfile(
-            depth_m=np.array([0.0, 12_000.0]), speed_m_s=np.full(2, SOUND_SPEED_M_S)
-        )
         return (
             encode_iip(start, mounting, sounder=sounder.name)
             + encode_iop(start, "Mode: simulated\n", sounder=sounder.name)
-            + encode_svp(start, profile, sounder=sounder.name)
+            + encode_svp(start, PROFILE, sounder=sounder.name)
         )
 
     def write(self, ping: WaterColumnPing, state: ShipState) -> None:
