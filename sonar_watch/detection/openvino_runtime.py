@@ -48,20 +48,26 @@ class OpenVinoRuntime:
             ) from error
         self._core = self._openvino.Core()
         self._entry, self._content, self._threads = entry, content, threads
-        self._queues: dict[tuple[int, ...], Any] = {}
-        self._queue((*entry.input_size, entry.channels))
+        self._requests: dict[tuple[int, ...], list[Any]] = {}
+        self._requests_for((*entry.input_size, entry.channels))
         self.name = f"openvino {self._openvino.__version__.split('-')[0]} cpu"
 
-    def _queue(self, shape: tuple[int, ...]) -> Any:
-        """Return the queue of requests for inputs (height, width, channels) of that shape."""
-        if shape not in self._queues:
+    def _requests_for(self, shape: tuple[int, ...]) -> list[Any]:
+        """Return the requests for inputs (height, width, channels) of that shape.
+
+        They are waited for one after the other: a queue with a callback was seen to hang on a
+        busy machine.
+        """
+        if shape not in self._requests:
             try:
-                self._queues[shape] = self._openvino.AsyncInferQueue(self._compile(shape))
+                network = self._compile(shape)
+                count = int(network.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+                self._requests[shape] = [network.create_infer_request() for _ in range(count)]
             except RuntimeError as error:
                 raise InferenceError(
                     f"{self._path} for an input of {shape}: {error}"
                 ) from error
-        return self._queues[shape]
+        return self._requests[shape]
 
     def _compile(self, shape: tuple[int, ...]) -> Any:
         """Return the network compiled for one shape of input."""
@@ -81,25 +87,35 @@ class OpenVinoRuntime:
     def infer(self, inputs: Sequence[ByteImage]) -> list[npt.NDArray[Any]]:
         """Return the network's output for each input, in order; see `Runtime.infer`."""
         outputs: list[list[npt.NDArray[Any]]] = [[]] * len(inputs)
-        wanted = None if self._entry.head == "yolov5" else 1
-
-        def keep(request: Any, index: int) -> None:  # must not raise: it is called from C++
-            count = wanted or len(request.model_outputs)
-            outputs[index] = [
-                request.get_output_tensor(place).data[0].copy() for place in range(count)
-            ]
-
         try:
             for shape in {one.shape: None for one in inputs}:
-                queue = self._queue(shape)
-                queue.set_callback(keep)
-                for index, image in enumerate(inputs):
-                    if image.shape == shape:
-                        queue.start_async({0: image[None]}, userdata=index)
-                queue.wait_all()
+                alike = [index for index, one in enumerate(inputs) if one.shape == shape]
+                found = self._infer_alike(shape, [inputs[index] for index in alike])
+                for index, output in zip(alike, found, strict=True):
+                    outputs[index] = output
         except RuntimeError as error:
+            self._requests.clear()  # some may be running still
             raise InferenceError(f"{self.name}: {error}") from error
         return [self._joined(*pair) for pair in zip(outputs, inputs, strict=True)]
+
+    def _infer_alike(
+        self, shape: tuple[int, ...], images: Sequence[ByteImage]
+    ) -> list[list[npt.NDArray[Any]]]:
+        """Return the outputs for images of one shape: as many at once as there are requests."""
+        requests, outputs = self._requests_for(shape), []
+        for start in range(0, len(images), len(requests)):
+            some = images[start : start + len(requests)]
+            for request, image in zip(requests, some, strict=False):
+                request.start_async({0: image[None]})
+            for request in requests[: len(some)]:
+                request.wait()
+                outputs.append(self._copied(request))
+        return outputs
+
+    def _copied(self, request: Any) -> list[npt.NDArray[Any]]:
+        """Return what the network put out: all of it for heads that come in parts."""
+        count = len(request.model_outputs) if self._entry.head == "yolov5" else 1
+        return [request.get_output_tensor(place).data[0].copy() for place in range(count)]
 
     def _joined(self, outputs: list[npt.NDArray[Any]], image: ByteImage) -> npt.NDArray[Any]:
         """Return what decoding expects of all that the network put out for one image."""
@@ -110,7 +126,7 @@ class OpenVinoRuntime:
 
     def close(self) -> None:
         """Let go of the network and its memory."""
-        self._queues.clear()
+        self._requests.clear()
 
 
 def _content(entry: WeightsEntry) -> tuple[Path, tuple[bytes, ...]]:
