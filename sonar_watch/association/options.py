@@ -58,6 +58,9 @@ class TrackerOptions:
     lean_slope : float
         Metres sideways per metre of height that a plume may lean: what a box that hangs above the
         seabed does not say about the foot.
+    lean_along : float
+        The same along track for the mean height at which a plume is seen: as it leans, swaths
+        beside the foot show its upper part, and the mean of all lies beside the foot.
     default_sigma_m : float
         Metres, for positions that come without a covariance.
     site_radius_m : float
@@ -86,6 +89,7 @@ class TrackerOptions:
     update_interval_s: float = 30.0
     systematic_fraction: float = 0.5
     lean_slope: float = 0.2
+    lean_along: float = 0.12
     default_sigma_m: float = 25.0
     site_radius_m: float = 50.0
 
@@ -97,7 +101,8 @@ class TrackerOptions:
     def _check_ranges(self) -> None:
         for name in _POSITIVE:
             _expect(0 < getattr(self, name) < math.inf, f"{name}: expected more than 0", self, name)
-        for name in ("spread_m", "strand_gap_m", "update_interval_s", "lean_slope"):
+        for name in ("spread_m", "strand_gap_m", "update_interval_s", "lean_slope",
+                     "lean_along"):
             _expect(0 <= getattr(self, name) < math.inf, f"{name}: expected 0 or more", self, name)
         _expect(0 <= self.lone_confidence <= 1, "lone_confidence: expected 0 to 1", self,
                 "lone_confidence")

@@ -194,12 +194,22 @@ def _split(
     own = total(whole, scaled(shared, -1.0))
     if smallest_variance(own) < 0.1 * smallest_variance(whole):
         own, shared = scaled(whole, 0.25), scaled(whole, 0.75)
-    hanging = circle(options.lean_slope * _clearance_m(detection, frame))
+    hanging = circle(options.lean_slope * detection.clearance_m)
     fraction = options.systematic_fraction
     return (
         total(scaled(own, 1.0 - fraction), hanging),
-        total(shared, scaled(own, fraction), hanging),
+        total(shared, scaled(own, fraction), hanging, _lean_along(detection, frame, options)),
     )
+
+
+def _lean_along(
+    detection: GeolocatedDetection, frame: GeolocatedFrame, options: TrackerOptions
+) -> Covariance:
+    """Return what an unknown lean along track does to the mean of all sightings."""
+    if frame.navigation is None:
+        return ZERO
+    seen_at_m = detection.clearance_m + 0.5 * detection.height_m
+    return streak(options.lean_along * seen_at_m, forward(frame.navigation))
 
 
 def _covariance(detection: GeolocatedDetection, options: TrackerOptions) -> Covariance:
@@ -218,14 +228,6 @@ def _navigation_part(detection: GeolocatedDetection, fix: NavigationFix | None) 
     across = 0.5 * (detection.across_track_m[0] + detection.across_track_m[1])
     swing = math.radians(fix.heading_sigma_deg) * across
     return total(circle(fix.position_sigma_m), streak(swing, forward(fix)))
-
-
-def _clearance_m(detection: GeolocatedDetection, frame: GeolocatedFrame) -> float:
-    """Return how far the box hangs above the seabed; 0 where that is not known."""
-    seabed = frame.seabed_depth_m
-    if seabed is None or not math.isfinite(seabed):
-        return 0.0
-    return max(0.0, seabed - detection.foot_depth_m)
 
 
 def forward(fix: NavigationFix) -> Offset:

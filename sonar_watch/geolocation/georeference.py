@@ -48,17 +48,28 @@ class Box(Protocol):
     def class_name(self) -> str: ...
 
 
+class FootPoint(Protocol):
+    """Where a line through the plume meets the seabed, in pixels of the frame."""
+
+    @property
+    def x_px(self) -> float: ...
+    @property
+    def sigma_px(self) -> float: ...
+
+
 def georeference(
     frame: WaterColumnFrame,
     boxes: Iterable[Box],
     vetoes: Sequence[str | None] | None = None,
     options: PositionOptions | None = None,
     seconded: Sequence[bool | None] | None = None,
+    feet: Sequence[FootPoint | None] | None = None,
 ) -> tuple[GeolocatedDetection, ...]:
     """Return where the boxes of one frame are, in the same order.
 
-    The foot is the middle of the lower edge, raised to the seabed where the box reaches below
-    it. Without a fix a detection keeps its metres and has no position.
+    The foot is where the line through the plume meets the seabed, without one the middle of the
+    lower edge, raised to the seabed where the box reaches below it. Without a fix a detection
+    keeps its metres and has no position.
 
     Parameters
     ----------
@@ -70,20 +81,23 @@ def georeference(
     options : PositionOptions, optional
     seconded : sequence of bool or None, optional
         Whether a second opinion shares each, as many as boxes.
+    feet : sequence of FootPoint or None, optional
+        Where the plume in each meets the seabed, as many as boxes.
 
     Raises
     ------
     GeometryError
-        A box that is not finite or inside out, or another number of vetoes or opinions than of
-        boxes.
+        A box that is not finite or inside out, or another number of vetoes, opinions or feet
+        than of boxes.
     """
     rows = list(boxes)
     reasons = _one_each(rows, vetoes, "vetoes")
     opinions = _one_each(rows, seconded, "opinions")
+    points = _one_each(rows, feet, "feet")
     chosen = options or PositionOptions()
     return tuple(
-        replace(_place(frame, box, why, chosen), seconded=opinion)
-        for box, why, opinion in zip(rows, reasons, opinions, strict=True)
+        replace(_place(frame, box, point, chosen), veto=why, seconded=opinion)
+        for box, why, opinion, point in zip(rows, reasons, opinions, points, strict=True)
     )
 
 
@@ -134,20 +148,23 @@ def position_of(
 
 
 def _place(
-    frame: WaterColumnFrame, box: Box, veto: str | None, options: PositionOptions
+    frame: WaterColumnFrame, box: Box, point: FootPoint | None, options: PositionOptions
 ) -> GeolocatedDetection:
     geometry = frame.geometry
     x1, y1, x2, y2 = _checked(box.xyxy)
     across = geometry.across_track_m(x1), geometry.across_track_m(x2)
     top_m, bottom_m = geometry.depth_m(y1), geometry.depth_m(y2)
-    foot_depth_m = min([bottom_m, *_seabed_m(geometry, x1, x2)])
-    middle_m, below_m = sum(across) / 2.0, foot_depth_m - geometry.transducer_depth_m
+    seabed_m = _seabed_m(geometry, x1, x2)
+    foot_depth_m = min([bottom_m, *seabed_m])
+    below_m = foot_depth_m - geometry.transducer_depth_m
+    middle_m = sum(across) / 2.0 if point is None else geometry.across_track_m(point.x_px)
     fix = frame.navigation
     foot = Foot(
         across_m=middle_m,
         below_m=below_m,
         width_m=across[1] - across[0],
         ahead_m=ahead_m(below_m, geometry, fix) if fix else 0.0,
+        line_sigma_m=None if point is None else point.sigma_px * geometry.pixel_across_m,
     )
     located = position_of(middle_m, below_m, geometry, fix) if fix else None
     return GeolocatedDetection(
@@ -163,7 +180,7 @@ def _place(
         longitude=located[1] if located else None,
         covariance_m2=covariance_m2(foot, geometry, fix, options) if fix else None,
         depth_sigma_m=depth_sigma_m(foot, geometry, options),
-        veto=veto,
+        clearance_m=max([0.0, *(depth_m - foot_depth_m for depth_m in seabed_m)]),
         position_note=None if located else NO_NAVIGATION,
     )
 

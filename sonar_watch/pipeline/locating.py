@@ -10,6 +10,7 @@ from sonar_watch.detection.detections import Detections
 from sonar_watch.geolocation.georeference import PositionOptions, georeference
 from sonar_watch.records import GeolocatedFrame, WaterColumnFrame
 from sonar_watch.watercolumn.classical import seconded
+from sonar_watch.watercolumn.feet import foot_line
 from sonar_watch.watercolumn.vetoes import VetoOptions, vetoes_of
 
 
@@ -36,7 +37,8 @@ def locate(
     reasons = vetoes_of(found.xyxy, frame, vetoes)
     names = [row.class_name for row in found]
     shared = None if opinion is None else seconded(found.xyxy, names, opinion)
-    placed = georeference(frame, found, reasons, position, shared)
+    feet = [foot_line(row.xyxy, frame) for row in found]
+    placed = georeference(frame, found, reasons, position, shared, feet)
     if note is not None:
         placed = tuple(replace(detection, position_note=note) for detection in placed)
     geometry = frame.geometry

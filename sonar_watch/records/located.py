@@ -24,6 +24,8 @@ class GeolocatedDetection:
         Extents of the box (min, max).
     foot_depth_m, height_m : float
         Depth of its lower edge; height above it.
+    clearance_m : float
+        How far its lower edge hangs above the seabed under it; 0 where that is not known.
     latitude, longitude : float or None
         Of the foot; None without a usable fix, with the reason in `position_note`.
     covariance_m2 : tuple of float (ee, en, nn) or None
@@ -48,6 +50,7 @@ class GeolocatedDetection:
     longitude: float | None = None
     covariance_m2: tuple[float, float, float] | None = None
     depth_sigma_m: float = 0.0
+    clearance_m: float = 0.0
     veto: str | None = None
     position_note: str | None = None
     seconded: bool | None = None
