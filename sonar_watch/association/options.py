@@ -89,7 +89,7 @@ class TrackerOptions:
     update_interval_s: float = 30.0
     systematic_fraction: float = 0.5
     lean_slope: float = 0.2
-    lean_along: float = 0.12
+    lean_along: float = 0.15
     default_sigma_m: float = 25.0
     site_radius_m: float = 50.0
 

@@ -162,7 +162,15 @@ class Survey:
             "height_m": plume.height_m,
             "radius_m": plume.radius_m,
             "contrast_db": plume.contrast_db,
+            "feet": [self._place_truth(plume, place) for place in plume.strand_places()],
         }
+
+    def _place_truth(self, plume: Plume, place: tuple[float, float]) -> dict[str, float]:
+        """Return the position of one strand's foot."""
+        latitude, longitude = self.to_geographic(
+            np.array(plume.east_m + place[0]), np.array(plume.north_m + place[1])
+        )
+        return {"latitude": float(latitude), "longitude": float(longitude)}
 
 
 def pitch_deg(elapsed_s: FloatArray) -> FloatArray:

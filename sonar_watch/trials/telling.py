@@ -149,11 +149,17 @@ def _told(first: EventChange, event: PlumeEvent, truth: _Truth) -> Told:
 def _beside(
     foot: Mapping[str, Any] | None, event: PlumeEvent
 ) -> tuple[float | None, bool | None]:
-    """Return how far a told position is from the foot, and whether its ellipse holds it."""
-    offset = None if foot is None else offset_m(foot, event)
-    if offset is None:
+    """Return how far a told position is from the foot, and whether its ellipse holds it.
+
+    A plume of several strands has a foot under each and a middle, and they may be a hundred
+    metres apart: an event is about the nearest of them.
+    """
+    places = [] if foot is None else [foot, *foot.get("feet", ())]
+    offsets = [offset for place in places if (offset := offset_m(place, event)) is not None]
+    if not offsets:
         return None, None
-    return round(math.hypot(*offset), 2), inside_ellipse(offset, event.covariance_m2)
+    nearest = min(offsets, key=lambda offset: math.hypot(*offset))
+    return round(math.hypot(*nearest), 2), inside_ellipse(nearest, event.covariance_m2)
 
 
 def shown_plume(

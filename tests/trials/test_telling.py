@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -109,6 +110,14 @@ def test_what_was_retracted_was_not_told() -> None:
 def test_the_line_is_that_of_the_best_view() -> None:
     (told,) = tell(change("new", 3610, -390.0, best_frame_id=SOUTH.frame_id))
     assert (told.plume, told.line, told.waited_s) == ("south", "second", 1.0)
+
+
+def test_a_plume_of_strands_has_a_foot_under_each() -> None:
+    plumes = (replace(SURVEY.scene.plumes[0], strands=2, spread_m=120.0, strand_bearing_deg=0.0),)
+    survey = replace(SURVEY, scene=replace(SURVEY.scene, plumes=plumes))
+    told = score_changes(survey, SEEN, FRAMES, [change("new", 10, 470.0)])[0]
+    assert told.error_m == pytest.approx(10.0, abs=0.1)  # the strands are at 340 and 460 m
+    assert told.inside is True
 
 
 def test_what_two_boxes_share() -> None:
