@@ -36,11 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write at N times the speed of the cruise, growing files as a sounder does "
         "(default: as fast as possible)",
     )
-    _add_dataset_arguments(parser)
-
-
-def _add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("labelled sets (--kind dataset)")
+    _add_scene_arguments(group)
+    _add_real_arguments(group)
+
+
+def _add_scene_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--scenes", type=int, default=1000, help="(default: %(default)s)")
     group.add_argument(
         "--swaths", type=int, default=15, help="of a scene, consecutive (default: %(default)s)"
@@ -70,6 +71,17 @@ def _add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
         "JPEG, and back (default: %(default)s)",
     )
     group.add_argument(
+        "--sheet", type=int, default=640, metavar="PX",
+        help="side of training pictures (default: %(default)s)"
+    )
+    group.add_argument(
+        "--workers", type=whole_number, default=1, metavar="N",
+        help="processes; the set does not depend on their number (default: %(default)s)",
+    )
+
+
+def _add_real_arguments(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
         "--inject", type=Path, nargs="+", default=(), metavar="FILE",
         help="raw files whose pings some scenes are put into",
     )
@@ -86,14 +98,6 @@ def _add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="a test set, which training refuses: validation alone, with the untouched pings of "
         "the --inject files; needs a seed that models/frozen.yaml reserves",
-    )
-    group.add_argument(
-        "--sheet", type=int, default=640, metavar="PX",
-        help="side of training pictures (default: %(default)s)"
-    )
-    group.add_argument(
-        "--workers", type=whole_number, default=1, metavar="N",
-        help="processes; the set does not depend on their number (default: %(default)s)",
     )
 
 

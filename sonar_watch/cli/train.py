@@ -31,6 +31,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--spread-grey", action="store_true",
         help="they know grey pictures: look at the contrast layer alone at first",
     )
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda:0")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    parser.add_argument(
+        "--export-size", type=int, default=None, metavar="PX", help="input of the exported weights"
+    )
+    parser.add_argument(
+        "--encoding", default="layers", choices=("layers", "grey"),
+        help="what DATA shows; weights that know grey alone are shown the contrast alone",
+    )
+    parser.add_argument("--note", default="", help="data and recipe, for the manifest")
+    _add_recipe(parser.add_argument_group("recipe"))
+
+
+def _add_recipe(parser: argparse._ArgumentGroup) -> None:
     parser.add_argument("--size", type=int, default=640, metavar="PX")
     parser.add_argument("--epochs", type=int, default=None, help="30; of reviews 3")
     parser.add_argument("--batch", type=int, default=8)
@@ -56,16 +70,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--precision", default="fp32", choices=("fp32", "bf16"))
     parser.add_argument("--fraction", type=float, default=1.0, help="share of the pictures used")
     parser.add_argument("--threads", type=int, default=None, help="of torch on the CPU")
-    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda:0")
-    parser.add_argument(
-        "--export-size", type=int, default=None, metavar="PX", help="input of the exported weights"
-    )
-    parser.add_argument(
-        "--encoding", default="layers", choices=("layers", "grey"),
-        help="what DATA shows; weights that know grey alone are shown the contrast alone",
-    )
-    parser.add_argument("--note", default="", help="data and recipe, for the manifest")
 
 
 def run(options: argparse.Namespace) -> int:
