@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 def score_picks(options: argparse.Namespace) -> int:
     """Compare every pair; the first named is the reference."""
-    from sonar_watch.learning.agreement import compare
-    from sonar_watch.learning.picks import read_detections, read_picks
+    from sonar_watch.trials.agreement import compare
+    from sonar_watch.trials.picks import read_detections, read_picks
 
     picks = [read_picks(existing(path)) for path in options.picks]
     rows = compare(picks[0], picks[1], options.radius)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from sonar_watch.errors import ConfigurationError, FormatError
-from sonar_watch.learning.agreement import Frames, compare, distances_m
-from sonar_watch.learning.picks import Picks, read_detections, read_picks
+from sonar_watch.trials.agreement import Frames, compare, distances_m
+from sonar_watch.trials.picks import Picks, read_detections, read_picks
 
 BOXES = "across_track_min_m,across_track_max_m,depth_min_m,depth_max_m"
 

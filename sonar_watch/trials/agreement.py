@@ -23,7 +23,7 @@ from sonar_watch.detection.detections import Detections
 from sonar_watch.errors import ConfigurationError
 from sonar_watch.learning.intervals import share_interval
 from sonar_watch.learning.matching import Matching, match
-from sonar_watch.learning.picks import Box, Key, Picks, Place
+from sonar_watch.trials.picks import Box, Key, Picks, Place
 
 EARTH_RADIUS_M = 6_371_000.0
 MATCHINGS = (Matching(iou=0.3), Matching(criterion="centre"))
