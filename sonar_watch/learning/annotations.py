@@ -18,6 +18,7 @@ from sonar_watch.detection.detections import Detections
 from sonar_watch.errors import FormatError
 
 SPLITS = ("train", "val", "test")
+ENCODINGS = ("", "layers", "grey", "picture")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 
 
@@ -103,6 +104,9 @@ class Dataset:
         Names of the surveys in each split; empty when the set does not say.
     folders : mapping of str to Path
         Where the images of each split are.
+    encoding : {"layers", "grey", "picture", ""}
+        What the values of its pictures mean: ours, or whatever somebody's program drew; "" when
+        the set does not say.
     """
 
     class_names: tuple[str, ...]
@@ -110,6 +114,7 @@ class Dataset:
     frozen: bool = False
     surveys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     folders: Mapping[str, Path] = field(default_factory=dict)
+    encoding: str = ""
 
 
 def write_dataset(
@@ -120,6 +125,7 @@ def write_dataset(
     *,
     surveys: Mapping[str, Sequence[str]] | None = None,
     frozen: bool = False,
+    encoding: str = "",
 ) -> Path:
     """Write `root/dataset.yaml` and return its path.
 
@@ -131,6 +137,8 @@ def write_dataset(
         Which surveys (a scene, a real file) the images of each split are of.
     frozen : bool
         The set is for tests alone; training will refuse it.
+    encoding : {"layers", "grey", "picture", ""}
+        As in `Dataset`.
     """
     document: dict[str, Any] = {
         "path": str(root.resolve()),
@@ -140,6 +148,8 @@ def write_dataset(
     }
     if frozen:
         document["frozen"] = True
+    if encoding:
+        document["encoding"] = encoding
     if surveys is not None:
         document["surveys"] = {split: sorted(set(names)) for split, names in surveys.items()}
     path = root / "dataset.yaml"
@@ -176,7 +186,16 @@ def read_dataset(path: Path) -> Dataset:
         frozen=document.get("frozen") is True,
         surveys=surveys,
         folders=folders,
+        encoding=_encoding(document.get("encoding") or "", path),
     )
+
+
+def _encoding(word: Any, dataset: Path) -> str:
+    if word not in ENCODINGS:
+        raise FormatError(
+            f"encoding: expected layers, grey or picture, received {word!r}", file=str(dataset)
+        )
+    return str(word)
 
 
 def _image_files(folder: Path, dataset: Path) -> tuple[Path, ...]:

@@ -208,7 +208,8 @@ def _complete(out: Path, options: DatasetOptions, shards: Iterable[Shard]) -> Pa
             (train if shard.split == "train" else val).write(text)
             for line in text.splitlines():
                 surveys[shard.split] += _surveys_of(json.loads(line))
-    return write_dataset(out, CLASS_NAMES, surveys=surveys, frozen=options.frozen)
+    return write_dataset(out, CLASS_NAMES, surveys=surveys, frozen=options.frozen,
+                         encoding=options.encoding)
 
 
 def _surveys_of(truth: dict[str, Any]) -> list[str]:

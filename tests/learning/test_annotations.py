@@ -76,3 +76,14 @@ def test_a_broken_dataset_is_named(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(FormatError, match=r"dataset\.yaml: expected"):
         read_dataset(path)
+
+
+def test_a_set_says_what_its_values_mean(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        (tmp_path / "images" / split).mkdir(parents=True)
+    assert read_dataset(write_dataset(tmp_path, NAMES)).encoding == ""
+    path = write_dataset(tmp_path, NAMES, encoding="layers")
+    assert read_dataset(path).encoding == "layers"
+    path.write_text(path.read_text("utf-8").replace("layers", "jet"), "utf-8")
+    with pytest.raises(FormatError, match="encoding: expected layers, grey or picture"):
+        read_dataset(path)
