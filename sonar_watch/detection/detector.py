@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from sonar_watch.detection.budget import confidence_within
+from sonar_watch.detection.budget import confidence_within, hours_needed, rate_bound
 from sonar_watch.detection.decoding import decode
 from sonar_watch.detection.detections import ByteImage, Detections
 from sonar_watch.detection.letterbox import Letterbox, letterbox, snug_size
@@ -105,7 +105,9 @@ class Detector:
     def __init__(self, options: DetectorOptions, runtime: Runtime | None = None) -> None:
         self._options = options
         self._entry = find_weights(options.weights, options.models_dir)
-        self.confidence = threshold(options, self._entry.false_alerts_per_hour)
+        self.confidence = threshold(
+            options, self._entry.false_alerts_per_hour, self._entry.false_alert_hours
+        )
         self._runtime = runtime or open_runtime(self._entry, options)
         logger.info("weights %s on %s", self._entry.name, self._runtime.name)
 
@@ -166,13 +168,17 @@ class Detector:
         self._runtime.close()
 
 
-def threshold(options: DetectorOptions, rates: Sequence[tuple[float, float]] = ()) -> float:
+def threshold(
+    options: DetectorOptions, rates: Sequence[tuple[float, float]] = (), hours: float = 0.0
+) -> float:
     """Return the least confidence of a box, in numbers; the log says how "auto" came to it.
 
     Parameters
     ----------
     rates : sequence of (confidence, false alerts per hour)
-        What was measured of the weights.
+        What was measured of the weights ...
+    hours : float
+        ... and over how many hours of data; 0 where that is not known.
     """
     if options.confidence != "auto":
         return options.confidence
@@ -180,13 +186,30 @@ def threshold(options: DetectorOptions, rates: Sequence[tuple[float, float]] = (
     budget = f"{options.alerts_per_hour:g} false alerts an hour"
     if chosen is not None:
         logger.info("confidence %g keeps within %s, as measured", chosen, budget)
+        _tell_certainty(dict(rates)[chosen], hours, options.alerts_per_hour)
         return chosen
     if rates:
         strictest = max(confidence for confidence, _ in rates)
         logger.warning("no measured confidence keeps within %s: %g is used", budget, strictest)
+        _tell_certainty(dict(rates)[strictest], hours, options.alerts_per_hour)
         return strictest
     logger.info("confidence %g: weights without measured false alerts", DEFAULT_CONFIDENCE)
     return DEFAULT_CONFIDENCE
+
+
+def _tell_certainty(rate: float, hours: float, budget_per_hour: float) -> None:
+    """Log how many false alerts there may be, given how long they were counted."""
+    bound = rate_bound(rate, hours)
+    if bound <= budget_per_hour:
+        logger.info("measured over %g h: %.3g an hour at most, with 95 %% certainty", hours, bound)
+    elif hours > 0:
+        logger.warning(
+            "measured over %g h only: it may be up to %.3g false alerts an hour (95 %% bound); "
+            "to show %g takes %.0f h without any",
+            hours, bound, budget_per_hour, hours_needed(budget_per_hour),
+        )  # fmt: skip
+    else:
+        logger.warning("how many hours the false alerts were counted over is not known")
 
 
 def open_detector(options: DetectorOptions | None = None) -> Detector:

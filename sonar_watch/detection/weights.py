@@ -19,6 +19,7 @@ A manifest names, for each model, its files with their sha256 and what the netwo
         licence: AGPL-3.0-or-later
         scores: {f1: 0.9, confidence: 0.31}
         false_alerts_per_hour: [[0.3, 1.2], [0.5, 0.03]]   # [confidence, measured rate] each
+        false_alert_hours: 100        # of data that the rates were counted over
 
 A model that others published, such as a plume detector of YOLOv5, is run from its ONNX file:
 
@@ -124,6 +125,8 @@ class WeightsEntry:
     false_alerts_per_hour : tuple of (confidence, rate)
         Events announced that were no plume, per hour of data, measured at each threshold; empty
         when it was not measured. See `budget.confidence_within`.
+    false_alert_hours : float
+        Hours of data that those were counted over; 0 where that is not known.
     """
 
     name: str
@@ -138,6 +141,7 @@ class WeightsEntry:
     licence: str = ""
     scores: Mapping[str, Any] = field(default_factory=dict)
     false_alerts_per_hour: tuple[tuple[float, float], ...] = ()
+    false_alert_hours: float = 0.0
     encoding: Shown = "layers"
     class_map: Mapping[str, str] = field(default_factory=dict)
     anchors: tuple[tuple[float, ...], ...] = ()
@@ -209,6 +213,7 @@ def _entry(name: str, body: Any, manifest: Path) -> WeightsEntry:
             licence=str(body.get("licence", "")),
             scores=dict(body.get("scores") or {}),
             false_alerts_per_hour=_rates(body.get("false_alerts_per_hour") or ()),
+            false_alert_hours=_hours(body.get("false_alert_hours", 0.0)),
             encoding=body.get("encoding", "layers"),
             class_map={str(a): str(b) for a, b in (body.get("class_map") or {}).items()},
             anchors=tuple(tuple(map(float, row)) for row in body.get("anchors") or ()),
@@ -225,6 +230,12 @@ def _rates(rows: Any) -> tuple[tuple[float, float], ...]:
     if not all(0 <= confidence <= 1 and 0 <= rate < math.inf for confidence, rate in pairs):
         raise ValueError(f"false_alerts_per_hour: expected [0..1, 0 or more], received {pairs}")
     return tuple(pairs)
+
+
+def _hours(value: Any) -> float:
+    if not 0 <= (hours := float(value)) < math.inf:
+        raise ValueError(f"false_alert_hours: expected 0 or more, received {value}")
+    return hours
 
 
 def _check_entry(entry: WeightsEntry, manifest: Path) -> None:
@@ -293,7 +304,8 @@ def _foreign_body(entry: WeightsEntry) -> dict[str, Any]:
 
 def _rates_body(entry: WeightsEntry) -> dict[str, Any]:
     rates = [list(pair) for pair in entry.false_alerts_per_hour]
-    return {"false_alerts_per_hour": rates} if rates else {}
+    hours = {"false_alert_hours": entry.false_alert_hours} if entry.false_alert_hours else {}
+    return {"false_alerts_per_hour": rates, **hours} if rates else {}
 
 
 def model_folders(models_dir: Path | None = None) -> tuple[Path, ...]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sonar_watch.detection.budget import confidence_within
+from sonar_watch.detection.budget import confidence_within, hours_needed, rate_bound
 from sonar_watch.detection.detector import DEFAULT_CONFIDENCE, DetectorOptions, threshold
 from sonar_watch.detection.weights import (
     WeightsEntry,
@@ -72,13 +72,44 @@ def test_the_manifest_keeps_the_table(tmp_path: Path) -> None:
         classes=("signal",),
         input_size=(32, 32),
         false_alerts_per_hour=RATES,
+        false_alert_hours=24.5,
     )
     write_manifest(tmp_path, {"plume-n": entry})
     assert read_manifest(tmp_path)["plume-n"] == entry
     manifest = tmp_path / "MANIFEST.yaml"
-    manifest.write_text(manifest.read_text().replace("1.2", "-1.2"))
+    text = manifest.read_text()
+    manifest.write_text(text.replace("1.2", "-1.2"))
     with pytest.raises(WeightsError, match="false_alerts_per_hour: expected"):
         read_manifest(tmp_path)
+    manifest.write_text(text.replace("24.5", "-1"))
+    with pytest.raises(WeightsError, match="false_alert_hours: expected"):
+        read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize(("events", "bound"), [(0, 2.996), (1, 4.744), (5, 10.513), (50, 63.287)])
+def test_the_bound_is_that_of_the_tables(events: int, bound: float) -> None:
+    """Garwood 1936: half the 95 % quantile of chi squared with 2 (n + 1) degrees of freedom."""
+    assert rate_bound(events / 10.0, 10.0) == pytest.approx(bound / 10.0, abs=1e-4)
+    assert rate_bound(events / 10.0, 0.0) == float("inf")
+
+
+@given(st.floats(0.001, 10.0))
+def test_so_many_hours_without_an_event_keep_a_budget(budget: float) -> None:
+    assert rate_bound(0.0, hours_needed(budget)) == pytest.approx(budget)
+
+
+@pytest.mark.parametrize(("hours", "level", "said"), [
+    (200.0, logging.INFO, "measured over 200 h: 0.0315 an hour at most"),
+    (24.0, logging.WARNING, "measured over 24 h only: it may be up to 0.198 false alerts"),
+    (0.0, logging.WARNING, "how many hours the false alerts were counted over is not known"),
+])  # fmt: skip
+def test_the_log_says_how_sure_the_budget_is(
+    caplog: pytest.LogCaptureFixture, hours: float, level: int, said: str
+) -> None:
+    rates = [(0.4, 0.3), (0.5, 0.04 if hours == 24.0 else 0.01)]
+    with caplog.at_level(logging.INFO):
+        assert threshold(DetectorOptions(), rates, hours) == 0.5
+    assert [record.levelno for record in caplog.records if said in record.message] == [level]
 
 
 def test_a_budget_below_nothing_is_refused() -> None:
