@@ -21,6 +21,12 @@ log = logging.getLogger(__name__)
 CLASSICAL = "classical"
 """What weights, their hash and the runtime are called when there is no network."""
 
+CLASSICAL_RATES = ((0.8, 0.0),)
+"""False alerts per hour that the classical detector raised on nights without plumes, by
+confidence, as the manifest has them for weights: none ..."""
+CLASSICAL_HOURS = 0.4
+"""... in this many hours, which shows little."""
+
 
 class PlumeFinder(Protocol):
     """Frames -> boxes."""
@@ -128,13 +134,18 @@ def open_finder(options: DetectorOptions) -> PlumeFinder:
     """
     if options.weights == CLASSICAL:
         log.warning("no network, as configured: the classical detector looks for plumes")
-        return ClassicalFinder(threshold(options))
+        return ClassicalFinder(classical_confidence(options))
     try:
         return NetworkFinder(open_detector(options), options.weights)
     except NoWeightsError as error:
         notice = f"no weights were found, the classical detector looks for plumes: {error}"
         log.critical("%s", notice)
-        return ClassicalFinder(threshold(options), notice)
+        return ClassicalFinder(classical_confidence(options), notice)
+
+
+def classical_confidence(options: DetectorOptions) -> float:
+    """Return the least confidence of a box where the classical detector watches alone."""
+    return threshold(options, CLASSICAL_RATES, CLASSICAL_HOURS)
 
 
 def as_opened(options: DetectorOptions, finder: PlumeFinder) -> DetectorOptions:

@@ -110,7 +110,9 @@ def fine_tune(
     log.info("%d frames that were right, %d with something wrong, %d of the base set",
              reviewed.right, reviewed.wrong, reviewed.base)
     candidate = _train(options, entry, reviewed, on_progress)
-    confidence = threshold(settings.detector, entry.false_alerts_per_hour)
+    confidence = threshold(
+        settings.detector, entry.false_alerts_per_hour, entry.false_alert_hours
+    )
     folder = entry.file("torch").path.parent
     judge = replace(settings.detector, weights=entry.name, confidence=confidence)
     old, new = (

@@ -50,7 +50,7 @@ def test_without_any_weights_the_classical_detector_watches_and_says_so(
     assert "no weights were found" in finder.notice
     assert finder.notice in caplog.text
     assert as_opened(options, finder) == DetectorOptions(
-        models_dir=tmp_path, weights="classical", confidence=0.4
+        models_dir=tmp_path, weights="classical", confidence=0.8
     )
 
 
