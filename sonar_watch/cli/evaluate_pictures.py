@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from sonar_watch.settings import Settings
-    from sonar_watch.trials.finders import Encoding
+    from sonar_watch.trials.finders import Showing
 
 
 def tried_settings(options: argparse.Namespace) -> Settings:
@@ -47,9 +47,11 @@ def score_pictures(options: argparse.Namespace) -> int:
     from sonar_watch.trials.finders import open_picture_finder
 
     truth = read_truth_set(existing(options.data), options.split)
-    wanted: Encoding = "grey" if options.encoding == "grey" else "as is"
+    wanted: Showing = "grey" if options.encoding == "grey" else "as is"
     with (
-        open_picture_finder(tried_settings(options).detector, wanted) as finder,
+        open_picture_finder(
+            tried_settings(options).detector, wanted, encoding=truth.encoding
+        ) as finder,
         progress("pictures", len(truth.pictures)) as advance,
     ):
 

@@ -74,10 +74,21 @@ class PictureTruth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TruthSet:
-    """The pictures of one split of a labelled set, and what is in each."""
+    """The pictures of one split of a labelled set, and what is in each.
+
+    Parameters
+    ----------
+    class_names : tuple of str
+    pictures : tuple of PictureTruth
+    encoding : {"layers", "grey", "picture"}
+        What the values mean: the watch's own, or whatever somebody's program drew. When
+        `dataset.yaml` does not say, pictures whose truth says where they come from are the
+        watch's own.
+    """
 
     class_names: tuple[str, ...]
     pictures: tuple[PictureTruth, ...]
+    encoding: str = "picture"
 
 
 def read_truth_set(data: Path, split: str = "val") -> TruthSet:
@@ -106,7 +117,15 @@ def read_truth_set(data: Path, split: str = "val") -> TruthSet:
         pictures = tuple(_from_labels(image, names) for image in images)
     else:
         pictures = _from_lines(told, images, names)
-    return TruthSet(class_names=names, pictures=pictures)
+    return TruthSet(
+        class_names=names, pictures=pictures, encoding=dataset.encoding or _guessed(pictures)
+    )
+
+
+def _guessed(pictures: Sequence[PictureTruth]) -> str:
+    """Return the encoding of a set that does not say: older ones of ours tell it by their truth."""
+    ours = bool(pictures) and all(one.kind != LABELLED for one in pictures)
+    return "layers" if ours else "picture"
 
 
 def read_picture(path: Path) -> ByteImage:

@@ -14,15 +14,16 @@ from sonar_watch.detection.detections import Detections
 from sonar_watch.detection.detector import DetectorOptions, threshold
 from sonar_watch.detection.weights import WeightsEntry, find_weights
 from sonar_watch.errors import NoWeightsError
-from sonar_watch.pipeline.finder import CLASSICAL, open_finder
+from sonar_watch.pipeline.finder import CLASSICAL, classical_confidence, open_finder
 from sonar_watch.records import ByteImage, FrameGeometry, SourceRef, WaterColumnFrame
 from sonar_watch.trials.recording import LOWEST_CONFIDENCE
+from sonar_watch.watercolumn.pictures import PictureOptions, normalise
 from sonar_watch.watercolumn.raster import RasterOptions
 
 CONTRAST = 1
 """Channel of the layered encoding that a grey picture would show."""
 
-Encoding = Literal["as is", "grey"]
+Showing = Literal["as is", "grey"]
 Find = Callable[[Sequence[ByteImage]], list[Detections]]
 
 
@@ -50,7 +51,11 @@ class Finder:
 
 @contextmanager
 def open_picture_finder(
-    options: DetectorOptions, encoding: Encoding = "as is"
+    options: DetectorOptions,
+    showing: Showing = "as is",
+    *,
+    encoding: str = "layers",
+    pictures: PictureOptions | None = None,
 ) -> Iterator[Finder]:
     """Give the detector that the options name, as a watch would choose it.
 
@@ -58,8 +63,13 @@ def open_picture_finder(
     ----------
     options : DetectorOptions
         `weights` may be "classical".
-    encoding : {"as is", "grey"}
+    showing : {"as is", "grey"}
         "grey": of layered pictures only the contrast is shown, as a plain picture would.
+    encoding : {"layers", "grey", "picture"}
+        What the values of the pictures mean. Those of others ("picture") are read as a watch
+        reads them: colours, lines and text become our grey.
+    pictures : PictureOptions or None
+        How.
 
     Raises
     ------
@@ -67,12 +77,16 @@ def open_picture_finder(
         There are no such weights.
     """
     finder = open_finder(replace(options, confidence=LOWEST_CONFIDENCE))
+
+    def find(images: Sequence[ByteImage]) -> list[Detections]:
+        return finder.find([frame_of(one) for one in images])
+
     try:
         yield Finder(
             name=finder.weights,
             sha256=finder.weights_sha256,
             confidence=working_confidence(options),
-            find=_seen_as(encoding, lambda images: finder.find([frame_of(one) for one in images])),
+            find=_read_first(find, pictures) if encoding == "picture" else _shown_as(showing, find),
         )
     finally:
         finder.close()
@@ -87,7 +101,9 @@ def working_confidence(options: DetectorOptions) -> float:
         There are no such weights.
     """
     entry = _entry(options)
-    return threshold(options, entry.false_alerts_per_hour if entry else ())
+    if entry is None:
+        return classical_confidence(options)
+    return threshold(options, entry.false_alerts_per_hour, entry.false_alert_hours)
 
 
 def weights_word(options: DetectorOptions) -> str:
@@ -106,8 +122,13 @@ def _entry(options: DetectorOptions) -> WeightsEntry | None:
         return None
 
 
-def _seen_as(encoding: Encoding, find: Find) -> Find:
-    if encoding == "as is":
+def _read_first(find: Find, options: PictureOptions | None) -> Find:
+    """Bring the pictures of others to our grey, as `sources.pictures.load` does."""
+    return lambda images: find([normalise(image, options) for image in images])
+
+
+def _shown_as(showing: Showing, find: Find) -> Find:
+    if showing == "as is":
         return find
     return lambda images: find([as_grey(image) for image in images])
 

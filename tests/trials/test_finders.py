@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from sonar_watch.detection.detections import Detections
 from sonar_watch.detection.detector import DetectorOptions
+from sonar_watch.images import write_png
+from sonar_watch.learning.annotations import write_dataset, write_labels
+from sonar_watch.learning.evaluation import collect
+from sonar_watch.learning.truth import read_truth_set
+from sonar_watch.records import ByteImage, WaterColumnFrame
 from sonar_watch.simulation.cruise import random_survey
 from sonar_watch.simulation.echo import hear
+from sonar_watch.trials import finders
 from sonar_watch.trials.finders import as_grey, frame_of, open_picture_finder, working_confidence
-from sonar_watch.watercolumn.raster import Rasteriser
+from sonar_watch.watercolumn.disturb import coloured
+from sonar_watch.watercolumn.pictures import normalise_frame
+from sonar_watch.watercolumn.raster import Rasteriser, RasterOptions
 
 
 def test_the_geometry_of_a_picture_is_read_off_it() -> None:
@@ -48,3 +61,57 @@ def test_the_detector_without_a_network_needs_no_weights() -> None:
 def test_the_working_threshold_is_the_one_a_watch_chooses() -> None:
     assert working_confidence(DetectorOptions(confidence=0.25)) == 0.25
     assert 0 < working_confidence(DetectorOptions(confidence="auto")) <= 1
+
+
+class Looker:
+    """A finder that keeps what it is shown and finds nothing."""
+
+    weights = weights_sha256 = "looker"
+
+    def __init__(self) -> None:
+        self.frames: list[WaterColumnFrame] = []
+
+    def find(self, frames: Sequence[WaterColumnFrame]) -> list[Detections]:
+        self.frames += frames
+        return [Detections.empty(("signal", "noise")) for _ in frames]
+
+    def close(self) -> None: ...
+
+
+def test_a_picture_in_colours_is_read_as_a_watch_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looker, shown = Looker(), coloured_frame()
+    monkeypatch.setattr(finders, "open_finder", lambda _: looker)
+    for encoding in ("", "layers"):
+        truth = read_truth_set(coloured_set(tmp_path / f"set{encoding}", shown, encoding))
+        with open_picture_finder(DetectorOptions(), "grey", encoding=truth.encoding) as finder:
+            collect(finder.find, truth)
+    live = normalise_frame(shown)
+    read, taken_for_ours = looker.frames
+    assert (read.encoding, read.image.ndim) == (live.encoding, 2) == ("grey", 2)
+    assert likeness(read.image, live.image) > 0.97
+    assert likeness(taken_for_ours.image[:, :, 1], live.image) < 0.9
+
+
+def likeness(one: ByteImage, other: ByteImage) -> float:
+    return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
+
+
+def coloured_frame() -> WaterColumnFrame:
+    """Return a fan as somebody's program draws it: in jet."""
+    survey = random_survey(3, depth_m=300.0, plumes=1, schools=0, length_m=60.0)
+    state = next(iter(survey.states(survey.lines[0])))
+    ping, _ = hear(survey.scene, survey.sounder, state, survey.seed)
+    frame = Rasteriser(RasterOptions(encoding="grey")).frame(ping)
+    return replace(frame, image=coloured(frame.image, "jet"), encoding="picture")
+
+
+def coloured_set(root: Path, frame: WaterColumnFrame, encoding: str) -> Path:
+    for split in ("train", "val"):
+        (root / "images" / split).mkdir(parents=True)
+    write_png(root / "images" / "val" / "1.png", frame.image)
+    height, width = frame.image.shape[:2]
+    truth = Detections.from_rows([(0, 0, 10, 10, 1, 0)], ("signal", "noise"))
+    write_labels(root / "labels" / "val" / "1.txt", truth, width, height)
+    return write_dataset(root, ("signal", "noise"), encoding=encoding)
