@@ -12,7 +12,7 @@ from typing import Any, Literal
 from sonar_watch.detection.offline import import_ultralytics
 from sonar_watch.errors import ConfigurationError
 from sonar_watch.learning.augmentation import LayerJitter, adapt
-from sonar_watch.learning.frozen import refuse_frozen
+from sonar_watch.learning.frozen import refuse_frozen, refuse_shared_surveys
 from sonar_watch.learning.progress import ProgressListener, listeners
 from sonar_watch.learning.warm_start import START_NAME, prepare_start
 
@@ -163,7 +163,7 @@ def train(options: TrainingOptions, on_progress: ProgressListener | None = None)
     Raises
     ------
     ConfigurationError
-        The dataset's file is missing or kept for tests, there is nothing left to resume, or the
+        The dataset's file is missing or kept for tests, its splits share a survey, there is nothing left to resume, or the
         weights to start from are of another architecture.
     WeightsError
         `start_from` is missing or is no detector's checkpoint.
@@ -171,6 +171,7 @@ def train(options: TrainingOptions, on_progress: ProgressListener | None = None)
     if not options.data.is_file():
         raise ConfigurationError(f"data: expected a dataset's YAML file, received {options.data}")
     refuse_frozen(options.data)
+    refuse_shared_surveys(options.data)
     import_ultralytics()
     import torch
 

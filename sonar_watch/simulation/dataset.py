@@ -27,7 +27,7 @@ import numpy as np
 from sonar_watch.atomic import whole_file
 from sonar_watch.errors import ConfigurationError
 from sonar_watch.learning.annotations import write_dataset
-from sonar_watch.learning.frozen import known_frozen
+from sonar_watch.learning.frozen import FROZEN_NAME, known_frozen
 from sonar_watch.records import ByteImage
 from sonar_watch.simulation.injection import injected_passage, untouched_passage
 from sonar_watch.simulation.labels import CLASS_NAMES
@@ -93,8 +93,8 @@ def make_dataset(
     Raises
     ------
     ConfigurationError
-        A seed or a real file kept for tests in a set that is not frozen, or a folder that holds
-        another set.
+        A seed or a real file kept for tests in a set that is not frozen, one that is not in a
+        set that is, or a folder that holds another set.
     """
     _refuse_reserved(options)
     _claim(out, options)
@@ -133,15 +133,23 @@ def _one_thread() -> None:
 
 
 def _refuse_reserved(options: DatasetOptions) -> None:
-    frozen = known_frozen()
-    kept = [path.stem for path in (*options.inject, *options.inject_validation)
-            if path.stem in frozen]
-    if not options.frozen and (kept or frozen.has_seed(options.seed)):
-        what = ", ".join(kept) or f"seed {options.seed}"
-        raise ConfigurationError(f"{what}: kept for tests; expected others, or a frozen set")
-    if options.frozen and frozen.seeds and not frozen.has_seed(options.seed):
+    """Keep what is for tests and what is for training apart, both ways."""
+    kept, names = known_frozen(), [path.stem for path in (*options.inject,
+                                                          *options.inject_validation)]
+    if not options.frozen:
+        taken = [name for name in names if name in kept]
+        if taken or kept.reserves(options.seed):
+            what = ", ".join(taken) or f"seed {options.seed}"
+            raise ConfigurationError(f"{what}: kept for tests; expected others, or a frozen set")
+        return
+    if kept.seeds and not kept.has_seed(options.seed):
         raise ConfigurationError(
-            f"seed {options.seed}: expected one kept for tests, one of {frozen.seeds}"
+            f"seed {options.seed}: expected one kept for tests, one of {kept.seeds}"
+        )
+    if free := [name for name in names if name not in kept]:
+        raise ConfigurationError(
+            f"inject: {', '.join(free)}: training may see it; expected files kept for tests "
+            f"alone, named in {FROZEN_NAME}"
         )
 
 

@@ -124,9 +124,10 @@ def test_a_missing_dataset_is_said_before_anything_heavy_is_loaded(tmp_path: Pat
 @pytest.mark.parametrize(
     ("said", "message"),
     [({"frozen": True}, "frozen: it is for tests"),
-     ({"surveys": {"train": ["sim-1-000001"], "val": ["em710_karoline"]}}, "em710_karoline")],
+     ({"surveys": {"train": ["sim-1-000001"], "val": ["em710_karoline"]}}, "em710_karoline"),
+     ({"surveys": {"train": ["a"], "val": ["a"]}}, "training and validation share a")],
 )
-def test_sets_kept_for_tests_are_refused_before_anything_heavy_is_loaded(
+def test_dishonest_sets_are_refused_before_anything_heavy_is_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: dict[str, Any], message: str
 ) -> None:
     (tmp_path / "frozen.yaml").write_text("surveys: [em710_karoline]\n", encoding="utf-8")

@@ -135,7 +135,13 @@ def test_seeds_kept_for_tests_make_frozen_sets_alone(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="kept for tests"):
         make_dataset(tmp_path, replace(OPTIONS, inject=(Path("em710_karoline.wcd"),)))
     with pytest.raises(ConfigurationError, match="kept for tests"):
-        make_dataset(tmp_path, replace(OPTIONS, frozen=True))
+        make_dataset(tmp_path, replace(OPTIONS, seed=7_000_001))  # a cruise of trials
+    for seed in (OPTIONS.seed, 7_000_001):
+        with pytest.raises(ConfigurationError, match="expected one kept for tests"):
+            make_dataset(tmp_path, replace(OPTIONS, frozen=True, seed=seed))
+    free = replace(OPTIONS, frozen=True, seed=900_000_001, inject=(Path("em710_heincke.wcd"),))
+    with pytest.raises(ConfigurationError, match="em710_heincke: training may see it"):
+        make_dataset(tmp_path, free)
     frozen = replace(OPTIONS, scenes=1, frozen=True, seed=900_000_001)
     dataset = read_dataset(make_dataset(tmp_path, frozen))
     assert dataset.frozen
