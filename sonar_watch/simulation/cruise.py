@@ -11,7 +11,8 @@ import numpy as np
 from pyproj import Geod
 
 from sonar_watch.errors import ConfigurationError
-from sonar_watch.records import FloatArray, NavigationSample, iso_utc
+from sonar_watch.records import FloatArray, NavigationSample, SourceRef, WaterColumnPing, iso_utc
+from sonar_watch.simulation.echo import hear
 from sonar_watch.simulation.scene import (
     Noise,
     Plume,
@@ -26,6 +27,7 @@ from sonar_watch.simulation.scene import (
 )
 from sonar_watch.simulation.ship import ShipState
 from sonar_watch.simulation.sounders import SOUND_SPEED_M_S, Sounder, sounder_for
+from sonar_watch.simulation.swath import TrueBox
 
 _GEOD = Geod(ellps="WGS84")
 CYCLE_FACTOR = 1.4
@@ -96,6 +98,12 @@ class Survey:
                     speed_m_s=line.speed_m_s,
                     pitch_deg=float(pitch_deg(elapsed)),
                 )
+
+    def hear(
+        self, state: ShipState, source: SourceRef | None = None
+    ) -> tuple[WaterColumnPing, tuple[TrueBox, ...]]:
+        """Return the swath at one of the `states`, and the true boxes in it."""
+        return hear(self.scene, self.sounder, state, self.seed, source)
 
     def navigation(self, line: Line, second: int) -> tuple[NavigationSample, NavigationSample]:
         """Return the position at a full second of a line and the ten motions of that second."""

@@ -54,7 +54,7 @@ class MakeScene(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _RecordedSeabed(Seabed):
+class RecordedSeabed(Seabed):
     """The seabed a ship on a straight course recorded: the same all along it."""
 
     heading_deg: float
@@ -155,26 +155,36 @@ def _open_sea(
     count: int,
     make_scene: MakeScene,
 ) -> _Sea:
-    across_m, level_m = _seabed(recording)
-    depth = float(np.median(level_m))
+    depth = recorded_depth_m(recording)
     sea_depth = max(depth, float(np.exp(rng.uniform(*np.log(_SEA_M)))))
     stretch = 1.0 if depth > _SEA_M[0] and rng.random() < 0.5 else sea_depth / depth
     heading = float(rng.uniform(0, 360))
     step_m = _step_m(rng, recording, depth * stretch, stretch)
-    seabed = _RecordedSeabed(
-        depth_m=depth * stretch,
-        heading_deg=heading,
-        across_m=tuple((across_m * stretch).tolist()),
-        level_m=tuple((level_m * stretch).tolist()),
-    )
+    seabed = recorded_seabed(recording, stretch, heading)
     way = BESIDE * count * step_m
     scene = make_scene(rng, depth * stretch, heading_deg=heading, along_m=way)
     return _Sea(
-        scene=replace(_bodies_alone(scene), seabed=seabed),
+        scene=replace(bodies_alone(scene), seabed=seabed),
         heading_deg=heading,
         stretch=stretch,
         step_m=step_m,
         seed=int(rng.integers(2**31)),
+    )
+
+
+def recorded_depth_m(recording: Recording) -> float:
+    """Return the depth of the seabed under a recording, the median over its fans."""
+    return float(np.median(_seabed(recording)[1]))
+
+
+def recorded_seabed(recording: Recording, stretch: float, heading_deg: float) -> RecordedSeabed:
+    """Return the seabed under a recording for a ship on a course, its metres `stretch` long."""
+    across_m, level_m = _seabed(recording)
+    return RecordedSeabed(
+        depth_m=float(np.median(level_m)) * stretch,
+        heading_deg=heading_deg,
+        across_m=tuple((across_m * stretch).tolist()),
+        level_m=tuple((level_m * stretch).tolist()),
     )
 
 
@@ -212,8 +222,8 @@ def _step_m(
     return float(rng.uniform(slow, fast))
 
 
-def _bodies_alone(scene: Scene) -> Scene:
-    """A scene without what real water has of its own."""
+def bodies_alone(scene: Scene) -> Scene:
+    """Return a scene without what real water has of its own; single fish stay."""
     others: dict[str, Any] = {
         field.name: ()
         for field in fields(scene)
@@ -226,17 +236,48 @@ def _bodies_alone(scene: Scene) -> Scene:
 
 def _heard(water: Water, sea: _Sea, along_m: float, index: int) -> Heard:
     """One real ping with the bodies of the sea in it, and their boxes in real metres."""
-    swath = _open_swath(water, sea, along_m, index)
+    course = np.radians(sea.heading_deg)
+    state = ShipState(
+        time_utc=water.ping.time_utc,
+        east_m=along_m * float(np.sin(course)),
+        north_m=along_m * float(np.cos(course)),
+        heading_deg=sea.heading_deg,
+        ping_counter=water.ping.ping_counter,
+        swath=water.ping.swath,
+    )
+    rng = np.random.default_rng((sea.seed, index))
+    ping, boxes = put_into(water, sea.scene, state, sea.stretch, rng)
+    return ping, tuple(_in_real_metres(box, sea.stretch) for box in boxes)
+
+
+def put_into(
+    water: Water, scene: Scene, state: ShipState, stretch: float, rng: np.random.Generator
+) -> Heard:
+    """Return a real ping with the bodies of a scene in it, and their boxes.
+
+    Parameters
+    ----------
+    water : Water
+    scene : Scene
+    state : ShipState
+        Where the transducer is, in the metres of the scene.
+    stretch : float
+        Metres of the scene, and of the boxes, in a metre of the ping.
+    rng : numpy Generator
+        Of the speckle of the bodies.
+    """
+    swath = _open_swath(water, scene, state, stretch, rng)
     draw_bodies(swath)
     samples = _mixed(water, swath)
     ping = water.ping if samples is None else _with_samples(water.ping, samples)
-    return ping, tuple(_in_real_metres(box, sea.stretch) for box in swath.boxes)
+    return ping, tuple(swath.boxes)
 
 
-def _open_swath(water: Water, sea: _Sea, along_m: float, index: int) -> Swath:
-    """The real ping's rays, bottom and power, in the metres of the sea."""
-    ping, grid, stretch = water.ping, water.grid, sea.stretch
-    course = np.radians(sea.heading_deg)
+def _open_swath(
+    water: Water, scene: Scene, state: ShipState, stretch: float, rng: np.random.Generator
+) -> Swath:
+    """The real ping's rays, bottom and power, in the metres of the scene."""
+    ping, grid = water.ping, water.grid
     sounder = Sounder(
         beams=grid.angle_deg.size,
         half_fan_deg=float(np.abs(grid.angle_deg).max()),
@@ -246,18 +287,10 @@ def _open_swath(water: Water, sea: _Sea, along_m: float, index: int) -> Swath:
         lever_forward_m=0.0,
         lever_starboard_m=0.0,
     )
-    state = ShipState(
-        time_utc=ping.time_utc,
-        east_m=along_m * float(np.sin(course)),
-        north_m=along_m * float(np.cos(course)),
-        heading_deg=sea.heading_deg,
-        ping_counter=ping.ping_counter,
-        swath=ping.swath,
-    )
     k = np.float32(stretch)
     longer = Grid(grid.angle_deg, grid.range_m * k, grid.across_m * k, grid.depth_m * k)
     swath = Swath(
-        sea.scene, sounder, state, np.random.default_rng((sea.seed, index)),
+        scene, sounder, state, rng,
         bottom_m=water.bottom_m * stretch, grid=longer, ambient=water.ambient,
     )
     swath.power = water.surroundings.copy()

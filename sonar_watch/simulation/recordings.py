@@ -31,6 +31,9 @@ from sonar_watch.sources.replay import open_inputs
 from sonar_watch.watercolumn.fan import fan_of, place
 from sonar_watch.watercolumn.opencv import opencv
 
+_PAIRED = 0.1
+"""Of the mean time between swaths: those closer in time are of one transmission."""
+
 _HELD_SWATHS, _HELD_S = 512, 600.0
 _KNOTS = 24
 """Rays are traced to this many ranges and interpolated between: bent by centimetres there."""
@@ -99,6 +102,12 @@ class Recording:
         """Time from swath to swath, on average."""
         span_s = (self.pings[-1].time_utc - self.pings[0].time_utc).total_seconds()
         return span_s / max(len(self.pings) - 1, 1)
+
+    @property
+    def swaths_per_transmission(self) -> int:
+        """2 where pings come in pairs milliseconds apart, else 1."""
+        times = np.array([ping.time_utc.timestamp() for ping in self.pings])
+        return 1 + bool(np.any(np.diff(np.sort(times)) < _PAIRED * self.interval_s))
 
     @property
     def speed_m_s(self) -> float | None:

@@ -9,7 +9,7 @@ from itertools import islice
 
 from sonar_watch.records import LineEnd, SourceItem, SourceRef
 from sonar_watch.simulation.cruise import Line, Survey
-from sonar_watch.simulation.echo import TrueBox, hear
+from sonar_watch.simulation.echo import TrueBox
 from sonar_watch.simulation.ship import ShipState
 
 GIVEN_PER_POLL = 24
@@ -87,8 +87,7 @@ class SimulatedSource:
         ref = SourceRef(
             source=self.name, file=line.name, ping_counter=state.ping_counter, swath=state.swath
         )
-        survey = self._survey
-        ping, boxes = hear(survey.scene, survey.sounder, state, survey.seed, ref)
+        ping, boxes = self._survey.hear(state, ref)
         self.seen.append(SeenSwath(
             frame_id=ping.frame_id, line=line.name, time_utc=state.time_utc, boxes=boxes
         ))
