@@ -1,16 +1,24 @@
-"""Which cruises are sailed: seeded, of every depth and sounder, and nights without plumes."""
+"""Which cruises are sailed: seeded, of every depth and sounder, over simulated or real water.
+
+Cruises over plumes and nights without; the same plumes put into the pings of a real file, and
+that file as it is.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
 from sonar_watch.errors import ConfigurationError
 from sonar_watch.simulation.cruise import Line, Survey, ping_cycle_s, random_survey
 from sonar_watch.simulation.fish import random_dolphins
+from sonar_watch.simulation.played import injected_survey, untouched_survey
 from sonar_watch.simulation.random_scene import random_scene
+from sonar_watch.simulation.recordings import Recording, read_recording
 from sonar_watch.simulation.scene import Scene
 from sonar_watch.simulation.sounders import FAMILIES, Sounder, random_sounder, sounder_for
 
@@ -33,16 +41,17 @@ BUSY_SPOKES, BUSY_DASHES, BUSY_FISH = 0.25, 0.1, 40
 FIRST_SEED = 7_000_001
 """Seeds of trials begin here: no training set is made from them."""
 
+_PLAYED = ("injected", "real")
 _START_UTC = datetime(2026, 6, 1, 20, 0, 0, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """One simulated cruise, or one stretch of a night.
+    """One cruise, or one stretch of a night.
 
     Parameters
     ----------
-    kind : {"cruise", "night"}
+    kind : {"cruise", "night", "injected", "real"}
     seed : int
         Decides everything that is not given.
     depth_m : float or None
@@ -56,6 +65,9 @@ class Plan:
         Of a night.
     contrast_db : float or None
         Of every plume; drawn when None.
+    file : str or None
+        Of "injected" and "real" only: the raw file whose pings are played; `seed` says nothing
+        about "real" ones.
     """
 
     kind: str = "cruise"
@@ -65,10 +77,18 @@ class Plan:
     swaths: int = 300
     hours: float = 1.0
     contrast_db: float | None = None
+    file: str | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in ("cruise", "night"):
-            raise ConfigurationError(f"kind: expected cruise or night, received {self.kind!r}")
+        if self.kind not in ("cruise", "night", *_PLAYED):
+            raise ConfigurationError(
+                f"kind: expected cruise, night, injected or real, received {self.kind!r}"
+            )
+        if (self.file is not None) != (self.kind in _PLAYED):
+            raise ConfigurationError(
+                f"expected a file for injected and real plans alone, received {self.file!r} "
+                f"for {self.kind}"
+            )
         if self.swaths < 1 or not self.hours > 0:
             raise ConfigurationError(
                 f"expected one swath or more and hours above 0, received {self.swaths}, "
@@ -83,12 +103,37 @@ class Plan:
 
     @property
     def name(self) -> str:
-        """Of its result, such as "cruise-7000001"."""
-        return f"{self.kind}-{self.seed}"
+        """Of its result, such as "cruise-7000001" or "injected-em710_heincke-7000001"."""
+        if self.file is None:
+            return f"{self.kind}-{self.seed}"
+        return f"{self.kind}-{Path(self.file).stem}-{self.seed}"
 
     def survey(self) -> Survey:
-        """Return the cruise."""
+        """Return the cruise.
+
+        Raises
+        ------
+        ConfigurationError
+            There is no such file, or no swath in it.
+        """
+        if self.file is not None:
+            return _played(self, _recording(self.file))
         return _cruise(self) if self.kind == "cruise" else _night(self)
+
+
+@lru_cache(maxsize=1)
+def _recording(file: str) -> Recording:
+    """Read once: a file is played in several plans in a row."""
+    return read_recording(Path(file))
+
+
+def _played(plan: Plan, recording: Recording) -> Survey:
+    if plan.kind == "real":
+        return untouched_survey(plan.name, recording, swaths=plan.swaths)
+    return injected_survey(
+        plan.name, plan.seed, recording,
+        swaths=plan.swaths, depth_m=plan.depth_m, contrast_db=plan.contrast_db,
+    )
 
 
 def _cruise(plan: Plan) -> Survey:
