@@ -92,7 +92,7 @@ class Journal(JournalReader):
         alerts: Sequence[Alert],
         state: Mapping[str, Any] | None = None,
         checkpoints: Mapping[str, Any] | None = None,
-        memory: Mapping[str, bytes] | None = None,
+        memory: Mapping[str, bytes | None] | None = None,
     ) -> None:
         """Store all of this in one transaction: after a crash, all of it is there or nothing.
 
@@ -112,7 +112,7 @@ class Journal(JournalReader):
         checkpoints : mapping, optional
             What sources need to resume, by key.
         memory : mapping of bytes, optional
-            What the drawing of pictures remembers, by key; the others stay as they are.
+            What the drawing of pictures remembers, by key: None is forgotten, the others stay.
 
         Raises
         ------
@@ -132,10 +132,16 @@ class Journal(JournalReader):
                 connection.execute(
                     "REPLACE INTO checkpoints VALUES (?, ?)", (printable(key), self._json(value))
                 )
-            for key, remembered in (memory or {}).items():
-                connection.execute(
-                    "REPLACE INTO memory VALUES (?, ?)", (printable(key), remembered)
-                )
+            self._remember(connection, memory or {})
+
+    def _remember(
+        self, connection: sqlite3.Connection, memory: Mapping[str, bytes | None]
+    ) -> None:
+        for key, body in memory.items():
+            if body is None:
+                connection.execute("DELETE FROM memory WHERE key = ?", (printable(key),))
+            else:
+                connection.execute("REPLACE INTO memory VALUES (?, ?)", (printable(key), body))
 
     def memory(self) -> dict[str, bytes]:
         """Return what was last stored of the memory of pictures, by key."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from sonar_watch.detection.budget import confidence_within, hours_needed, rate_bound
 from sonar_watch.detection.decoding import decode
 from sonar_watch.detection.detections import ByteImage, Detections
@@ -148,6 +150,9 @@ class Detector:
         """
         fitted = [self._fit(one) for one in images]
         outputs = self._runtime.infer([pixels for pixels, _ in fitted])
+        if not all(np.isfinite(raw).all() for raw in outputs):
+            # Compared with a threshold, a sick device's output would look like an empty sea.
+            raise InferenceError(f"{self.runtime}: the output is not finite")
         return [
             decode(raw, self._entry, how, confidence=self.confidence,
                    iou=self._options.iou)

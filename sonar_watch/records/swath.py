@@ -26,6 +26,7 @@ FLOOR_HALF_DB = -128
 """Sample value of Kongsberg sounders that means "below threshold" (-64 dB), not a level."""
 
 _MOST_TILT_DEG = 45.0
+_FURTHEST_M = 100_000.0
 
 Encoding = Literal["layers", "grey", "picture"]
 
@@ -225,7 +226,7 @@ class FrameGeometry:
     Raises
     ------
     GeometryError
-        Edges that are not finite, an image without extent, or a tilt beyond 45 degrees.
+        Edges beyond 100 km, an image without extent, or a tilt beyond 45 degrees.
     """
 
     left_m: float
@@ -247,8 +248,8 @@ class FrameGeometry:
 
     def __post_init__(self) -> None:
         edges = (self.left_m, self.right_m, self.top_m, self.bottom_m)
-        if not all(math.isfinite(edge) for edge in edges):
-            raise GeometryError(f"expected finite edges, received {edges}")
+        if not all(abs(edge) <= _FURTHEST_M for edge in edges):  # nan is not, either
+            raise GeometryError(f"expected edges within {_FURTHEST_M:g} m, received {edges}")
         if self.right_m <= self.left_m or self.bottom_m <= self.top_m:
             raise GeometryError(f"expected left < right and top < bottom, received {edges}")
         if self.width_px < 1 or self.height_px < 1:

@@ -63,4 +63,4 @@ def _settled_memory(passage: Passage, drawn: RasterOptions, swaths: int) -> dict
     quick = Rasteriser(replace(drawn, static_pings=_QUICK_PINGS))
     for index in range(swaths):
         quick.frame(passage.hear_water(index))
-    return quick.memory()
+    return {name: body for name, body in quick.memory().items() if body is not None}

@@ -14,10 +14,11 @@ everything is kept as integers: what is stored with a checkpoint goes on to the 
 from __future__ import annotations
 
 import json
+import logging
 import struct
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -26,13 +27,17 @@ import numpy.typing as npt
 
 from sonar_watch.errors import ConfigurationError, FormatError
 from sonar_watch.records import Float32Array, WaterColumnPing
-from sonar_watch.watercolumn.encoding import to_db as to_db
+
+log = logging.getLogger(__name__)
 
 ROWS = 256
 """Most rows kept; the rows are doubled in length beyond, halved below a third of it."""
 
 STATIC_ROWS = 8
 """Rows that share one value of the static background: artefacts are long, noise averages out."""
+
+SHORT_PINGS = 20
+"""So many short pings in a row make shorter rows."""
 
 MOST_DB = 3.0
 """A ping moves the static background by no more than this times its weight."""
@@ -41,6 +46,7 @@ RESTART_S = 60.0
 """After a gap this long the recent pings are of another place."""
 
 KEPT_CONFIGURATIONS = 16
+VERSION = 2
 _RECENT_STEP_DB = np.float32(0.25)
 _STATIC_STEP_DB = np.float32(1 / 256)
 _HEAD = struct.Struct("<I")
@@ -63,9 +69,9 @@ class BackgroundOptions:
     recent_weight: float = 0.4
 
     def __post_init__(self) -> None:
-        if self.static_pings < 1 or not 0 < self.recent_weight <= 1:
+        if not 1 <= self.static_pings <= 300 or not 0 < self.recent_weight <= 1:
             raise ConfigurationError(
-                "expected static_pings of 1 or more and recent_weight above 0 up to 1, "
+                "expected static_pings of 1 to 300 and recent_weight above 0 up to 1, "
                 f"received {self.static_pings} and {self.recent_weight}"
             )
 
@@ -89,15 +95,24 @@ class Background:
         self.factor = factor
         self.pings = 0
         self.last_s = 0.0
+        self.used = 0
+        self._short = 0
         self._static = np.zeros((beams, ROWS // STATIC_ROWS), np.int16)
         self._recent = np.zeros((beams, ROWS), np.int8)
 
     def fit(self, samples: int) -> int:
-        """Return the native samples in a row, longer or shorter when `samples` need it."""
+        """Return the native samples in a row, longer or shorter when `samples` need it.
+
+        Longer at once; shorter only after many short pings: what lay beyond them is lost, and a
+        bottom detection that locks on something shallow is over after a few.
+        """
         while samples > self.factor * ROWS:
             self._coarser()
-        while self.factor > 1 and samples < self.factor * ROWS // 3:
+        is_short = self.factor > 1 and samples < self.factor * ROWS // 3
+        self._short = self._short + 1 if is_short else 0
+        if self._short > SHORT_PINGS:
             self._finer()
+            self._short = 0
         return self.factor
 
     def _coarser(self) -> None:
@@ -166,11 +181,12 @@ class Background:
 
     def to_bytes(self) -> bytes:
         """Return the memory for a checkpoint."""
-        head = {"beams": len(self._static), "factor": self.factor, "pings": self.pings,
-                "last_s": self.last_s}
+        head = {"version": VERSION, "beams": len(self._static), "factor": self.factor,
+                "pings": self.pings, "last_s": self.last_s, "used": self.used,
+                "short": self._short}
         text = json.dumps(head, separators=(",", ":")).encode()
-        body = zlib.compress(self._static.tobytes() + self._recent.tobytes(), 1)
-        return _HEAD.pack(len(text)) + text + body
+        static = zlib.compress(self._static.tobytes(), 1)  # speckle would not get smaller
+        return _HEAD.pack(len(text)) + text + self._recent.tobytes() + static
 
     @classmethod
     def from_bytes(cls, stored: bytes) -> Background:
@@ -184,12 +200,16 @@ class Background:
         try:
             (length,) = _HEAD.unpack_from(stored)
             head = json.loads(stored[_HEAD.size : _HEAD.size + length])
+            if head["version"] != VERSION:
+                raise ValueError(f"version {head['version']} is not {VERSION}")
             made = cls(int(head["beams"]), int(head["factor"]))
             made.pings, made.last_s = int(head["pings"]), float(head["last_s"])
-            body = zlib.decompress(stored[_HEAD.size + length :])
-            split = made._static.nbytes
-            made._static[:] = np.frombuffer(body[:split], np.int16).reshape(made._static.shape)
-            made._recent[:] = np.frombuffer(body[split:], np.int8).reshape(made._recent.shape)
+            made.used, made._short = int(head["used"]), int(head["short"])
+            body = stored[_HEAD.size + length :]
+            recent, static = body[: made._recent.nbytes], body[made._recent.nbytes :]
+            made._recent[:] = np.frombuffer(recent, np.int8).reshape(made._recent.shape)
+            levels = np.frombuffer(zlib.decompress(static), np.int16)
+            made._static[:] = levels.reshape(made._static.shape)
         except (struct.error, ValueError, KeyError, TypeError, zlib.error) as error:
             raise FormatError(f"expected a stored background: {error}") from error
         return made
@@ -201,39 +221,48 @@ class Memory:
     def __init__(self) -> None:
         self._known: OrderedDict[str, Background] = OrderedDict()
         self._changed: set[str] = set()
+        self._used = 0
 
     def of(self, name: str, beams: int) -> Background:
         """Return the background of a configuration, empty when it is new."""
         known = self._known.setdefault(name, Background(beams))
         self._known.move_to_end(name)
+        self._used += 1
+        known.used = self._used
         self._changed.add(name)
         while len(self._known) > KEPT_CONFIGURATIONS:
             forgotten, _ = self._known.popitem(last=False)
-            self._changed.discard(forgotten)
+            self._changed.add(forgotten)
         return known
 
-    def changes(self) -> dict[str, bytes]:
-        """Return what changed since the last call, by configuration, for the checkpoint."""
-        changed = {name: self._known[name].to_bytes() for name in sorted(self._changed)}
+    def changes(self) -> dict[str, bytes | None]:
+        """Return what changed since the last call, by configuration, for the checkpoint.
+
+        None stands for a configuration that is forgotten.
+        """
+        changed = {
+            name: known.to_bytes() if (known := self._known.get(name)) else None
+            for name in sorted(self._changed)
+        }
         self._changed.clear()
         return changed
 
     def restore(self, stored: Mapping[str, bytes]) -> None:
         """Go on from a checkpoint: the configurations seen last, as they were.
 
-        Raises
-        ------
-        FormatError
-            A stored background is damaged.
+        What cannot be read, such as that of another release, is left out and said: it comes
+        back within some hundred pings.
         """
-        found = [(name, Background.from_bytes(body)) for name, body in stored.items()]
-        self._known = OrderedDict(_latest(found))
+        found: dict[str, Background] = {}
+        for name, body in stored.items():
+            try:
+                found[name] = Background.from_bytes(body)
+            except FormatError as error:
+                log.warning("the background of %s starts anew: %s", name, error)
+        ordered = sorted(found.items(), key=lambda pair: (pair[1].used, pair[0]))
+        self._known = OrderedDict(ordered[-KEPT_CONFIGURATIONS:])
+        self._used = max((known.used for known in self._known.values()), default=0)
         self._changed.clear()
-
-
-def _latest(found: Iterable[tuple[str, Background]]) -> list[tuple[str, Background]]:
-    ordered = sorted(found, key=lambda pair: (pair[1].last_s, pair[0]))
-    return ordered[-KEPT_CONFIGURATIONS:]
 
 
 def _halved(values: npt.NDArray[_Whole]) -> npt.NDArray[_Whole]:

@@ -76,7 +76,7 @@ def _cells(
     reach = np.hypot(across[None, :], below)
     return Cells(
         range_m=reach,
-        row=(reach / max(cell)).astype(np.int32),
+        row=((reach - reach.min()) / max(cell)).astype(np.int32),  # the apex may be far away
         angle_deg=np.degrees(np.arctan2(across[None, :], below)),
         across_m=across,
         depth_m=depth,

@@ -27,6 +27,7 @@ _CLOSED_CELLS = 5
 _CONTACT_CELLS = 2.5
 _MOST_BODIES = 24
 _AGREEMENT = 0.5
+_WORTH_TELLING = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +159,26 @@ def seconded(xyxy: Float32Array, class_names: Sequence[str], opinion: Detections
     """
     own = [opinion.of_class(name).xyxy for name in class_names]
     return [_meets(box, others) for box, others in zip(xyxy, own, strict=True)]
+
+
+def overlooked(found: Detections, opinion: Detections) -> Detections:
+    """Return the plumes of a second opinion where the first detector found nothing at all.
+
+    Only those that more likely are plumes than not; what the first one calls something else it
+    has not overlooked.
+
+    Parameters
+    ----------
+    found : Detections
+        Of the first detector.
+    opinion : Detections
+        Of the second, in the same frame.
+    """
+    plumes = opinion.of_class("signal")
+    return plumes.select([
+        row.confidence >= _WORTH_TELLING and not _meets(np.asarray(row.xyxy), found.xyxy)
+        for row in plumes
+    ])
 
 
 def _meets(box: Float32Array, others: Float32Array) -> bool:

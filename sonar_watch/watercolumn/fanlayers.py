@@ -103,9 +103,9 @@ def take_in(
 
 def _stretched(background: Background, factor: int, rows: int) -> Float32Array:
     """The static background for rows of `factor` samples, the nearest of its own each."""
-    own = background.static_db(ROWS)
+    own = np.pad(background.static_db(ROWS), ((0, 0), (0, 1)))  # beyond: nothing is known
     index = ((np.arange(rows) + 0.5) * (factor / background.factor)).astype(np.intp)
-    return np.asarray(np.take(own, np.minimum(index, ROWS - 1), axis=1))
+    return np.asarray(np.take(own, np.minimum(index, ROWS), axis=1))
 
 
 def _averaged(base: Float32Array, factor: int, wanted: int, rows: int) -> Float32Array:

@@ -102,7 +102,8 @@ def _standing(
 ) -> tuple[Float32Array, int, int]:
     """What stands out in the box above the bottom's echo, decibels; its left column and top row."""
     left, top, right, bottom = xyxy_px
-    echo_px = BOTTOM_FRACTION * seabed_px
+    transducer_px = frame.geometry.to_pixels(0.0, frame.geometry.transducer_depth_m)[1]
+    echo_px = BOTTOM_FRACTION * (seabed_px - transducer_px)
     first, last = max(int(left), 0), min(int(np.ceil(right)), frame.geometry.width_px)
     upper = max(int(top), 0)
     lower = min(int(np.ceil(bottom)), int(seabed_px - echo_px), frame.geometry.height_px)

@@ -41,6 +41,9 @@ WORST_FIT = 22.0
 
 SMALLEST_PX = 24
 FEWEST_IN_ROW = 12
+MOST_ROWS = 4096
+"""Range rows that are told apart, however far off the apex is said to be."""
+
 FULL_ROW = 0.25
 """Of the pixels of the longest range row; shorter ones far out take the last one's median."""
 
@@ -232,7 +235,9 @@ def _over_rows(
 ) -> Float32Array:
     """Return levels over the median of their range row, in steps of the palette."""
     y, x = np.nonzero(fan)
-    row = np.hypot(x + 0.5 - apex_px[0], (y + 0.5 - apex_px[1]) * aspect).astype(np.intp)
+    reach = np.hypot(x + 0.5 - apex_px[0], (y + 0.5 - apex_px[1]) * aspect)
+    reach -= reach.min()  # the apex may lie far outside
+    row = (reach / max(1.0, reach.max() / MOST_ROWS)).astype(np.intp)
     median = _row_medians(row, level[fan])
     contrast = np.zeros(level.shape, np.float32)
     contrast[fan] = level[fan] - median[row]

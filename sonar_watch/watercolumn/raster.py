@@ -143,7 +143,7 @@ class Rasteriser:
         self._lock = threading.Lock()
         self._memory = Memory()
 
-    def memory(self) -> dict[str, bytes]:
+    def memory(self) -> dict[str, bytes | None]:
         """Return what changed in the memory since the last call, for a checkpoint."""
         return self._memory.changes()
 

@@ -354,3 +354,19 @@ def test_killed_anywhere_what_was_committed_is_there(tmp_path: Path) -> None:
             assert [b["n"] for b in journal.frame_bodies()] == [
                 n for n in range(1, head + 1) for _ in range(3)
             ]
+
+
+def test_the_memory_of_pictures_is_kept_replaced_and_forgotten(tmp_path):
+    with Journal(tmp_path / "j.sqlite") as journal:
+        journal.commit([], [], memory={"a": b"1", "b": b"2"})
+        journal.commit([], [], memory={"a": b"\x00\xff", "b": None})
+    with Journal(tmp_path / "j.sqlite") as again:
+        assert again.memory() == {"a": b"\x00\xff"}
+
+
+def test_a_journal_of_an_earlier_release_has_no_memory_yet(tmp_path):
+    with Journal(tmp_path / "j.sqlite") as journal:
+        journal._connection.execute("DROP TABLE memory")
+    with Journal(tmp_path / "j.sqlite") as again:
+        assert again.memory() == {}
+        again.commit([], [], memory={"a": b"1"})

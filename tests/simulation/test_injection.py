@@ -18,7 +18,7 @@ from sonar_watch.simulation.labels import label_of
 from sonar_watch.simulation.passages import Passage
 from sonar_watch.simulation.recordings import Recording, read_recording, water_of
 from sonar_watch.simulation.scene import Plume, Scene
-from sonar_watch.watercolumn.background import to_db
+from sonar_watch.watercolumn.encoding import to_db
 from sonar_watch.watercolumn.raster import Rasteriser, RasterOptions
 
 SWATHS = 9

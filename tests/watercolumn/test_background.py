@@ -11,6 +11,7 @@ from sonar_watch.errors import FormatError
 from sonar_watch.watercolumn.background import (
     KEPT_CONFIGURATIONS,
     ROWS,
+    SHORT_PINGS,
     Background,
     BackgroundOptions,
     Memory,
@@ -98,8 +99,17 @@ def test_longer_ranges_make_longer_rows_and_keep_what_is_known():
     half = ROWS // 2
     assert background.static_db(half) == pytest.approx(4.0, abs=0.4)
     assert np.all(background.static_db(ROWS)[:, half:] == 0)
-    assert background.fit(ROWS) == 2
+    assert [background.fit(ROWS) for _ in range(SHORT_PINGS + 1)][-2:] == [4, 2]
     assert background.static_db(half) == pytest.approx(4.0, abs=0.4)
+
+
+def test_a_few_short_pings_do_not_erase_what_is_known():
+    background = Background(BEAMS, factor=4)
+    take(background, 4.0, count=400)
+    for _ in range(SHORT_PINGS):
+        assert background.fit(ROWS) == 4
+    assert background.fit(4 * ROWS) == 4
+    assert background.static_db(ROWS)[:, -1] == pytest.approx(4.0, abs=0.4)
 
 
 def test_rows_do_not_flip_to_and_fro():
@@ -108,11 +118,26 @@ def test_rows_do_not_flip_to_and_fro():
     assert sizes == [4, 8, 8, 8, 8]
 
 
+def test_what_is_forgotten_is_said_and_damage_is_left_out(caplog):
+    memory = Memory()
+    for number in range(KEPT_CONFIGURATIONS + 1):
+        memory.of(f"setting {number:02d}", BEAMS)
+    changes = memory.changes()
+    assert changes["setting 00"] is None
+    stored = {name: body for name, body in changes.items() if body} | {"setting 99": b"old"}
+    again = Memory()
+    again.restore(stored)
+    assert list(again._known) == sorted(set(stored) - {"setting 99"})
+    assert "setting 99" in caplog.text
+
+
 def test_restoring_keeps_the_configurations_seen_last():
     memory, stored = Memory(), {}
     for number in range(KEPT_CONFIGURATIONS + 3):
         take(memory.of(f"setting {number}", BEAMS), 1.0, count=number + 1)
-        stored |= memory.changes()
+        for name, body in memory.changes().items():
+            stored.pop(name, None)
+            stored |= {name: body} if body else {}
     assert memory.changes() == {}
     again = Memory()
     again.restore(stored)
