@@ -8,13 +8,39 @@ from pathlib import Path
 from sonar_watch.cli.common import add_config, positive, whole_number
 from sonar_watch.errors import ConfigurationError
 
+DEFAULTS = {
+    "split": "val", "weights": None, "encoding": "as-is", "confidence": None, "plots": None,
+    "out": None, "cruise": None, "baseline": None, "seed": None, "depth": None, "family": None,
+    "contrast": None, "swaths": 300, "workers": 1, "record": False, "keep_old": False,
+    "detections": None, "radius": 50.0,
+}
+"""What an option is when nobody asks for it."""
+
+_TRIED = ("weights", "encoding", "confidence", "plots", "out")
+_SAILED = (*_TRIED, "seed", "depth", "family", "workers", "keep_old")
+USED = {
+    "DATA": (*_TRIED, "split", "baseline"),
+    "--cruise": ("cruise",),
+    "--cruises": (*_SAILED, "contrast", "swaths"),
+    "--nights": (*_SAILED, "record"),
+    "--picks": ("weights", "confidence", "detections", "radius"),
+}
+"""Which options matter to what is asked for."""
+
+SAID = {
+    "DATA": "labelled pictures", "--cruise": "the events of a replay",
+    "--cruises": "simulated cruises", "--nights": "nights", "--picks": "picks",
+}
+
 EPILOG = """\
 PICTURES   evaluate SET/dataset.yaml [--split test] [--plots DIR]
   Boxes at IoU 0.3, IoU 0.5 and by box centre, by class, by contrast and by kind of picture.
-  The truth is SET/truth/SPLIT.jsonl where there is one, else the YOLO labels.
+  The truth is SET/truth/SPLIT.jsonl where there is one, else the YOLO labels. Pictures of other
+  programs are read as a watch reads them, unless dataset.yaml says `encoding: layers` or grey.
 
 CRUISES    evaluate --cruises 100 --out DIR        what counts at sea, on simulated cruises
            evaluate --nights 24 --out DIR          false alerts of nights without one plume
+             --record                              ... into the MANIFEST.yaml of the weights
            evaluate CRUISE --cruise REPLAY         events of a replay beside a cruise's truth
   Cruises run in memory through the same watch as at sea. What is in DIR is not sailed again.
 
@@ -35,24 +61,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "data", type=Path, nargs="?", metavar="DATA", help="dataset.yaml of a labelled set"
     )
-    parser.add_argument("--split", default="val", help="which pictures (default %(default)s)")
+    parser.set_defaults(**DEFAULTS)
+    parser.add_argument("--split", help="which pictures (default %(default)s)")
     parser.add_argument(
-        "--weights", default=None, metavar="NAME",
+        "--weights", metavar="NAME",
         help="instead of the configured ones; classical: the detector without a network",
     )
     parser.add_argument(
-        "--encoding", choices=("as-is", "layers", "grey"), default="as-is",
+        "--encoding", choices=("as-is", "layers", "grey"),
         help="how fans are drawn, or of pictures: grey shows the contrast layer alone",
     )
     parser.add_argument(
-        "--confidence", type=positive, default=None, help="threshold (default: as configured)"
+        "--confidence", type=positive, help="threshold (default: as configured)"
     )
-    parser.add_argument("--plots", type=Path, default=None, metavar="DIR", help="draw curves")
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="draw curves")
     parser.add_argument(
-        "--out", type=Path, default=None, metavar="DIR", help="keep results, go on with them"
+        "--baseline", action=argparse.BooleanOptionalAction,
+        help="judge the detector without a network on the same pictures (default: yes)",
     )
     parser.add_argument(
-        "--cruise", type=Path, default=None, metavar="DIR",
+        "--out", type=Path, metavar="DIR", help="keep results, go on with them"
+    )
+    parser.add_argument(
+        "--cruise", type=Path, metavar="DIR",
         help="score the events of a replay (its folder) on the simulated cruise in DATA",
     )
     _add_simulated(parser)
@@ -64,21 +95,27 @@ def _add_simulated(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--cruises", type=whole_number, metavar="N", help="so many simulated cruises")
     add("--nights", type=positive, metavar="HOURS", help="a night without plumes")
-    add("--seed", type=whole_number, default=None, help="of the first; the others follow")
-    add("--depth", type=positive, default=None, metavar="M", help="of the water (else drawn)")
-    add("--family", default=None, help="of the sounder (else drawn, with settings of its own)")
-    add("--contrast", type=float, default=None, metavar="DB", help="of all plumes (else drawn)")
-    add("--swaths", type=whole_number, default=300, help="of a cruise, about")
-    add("--workers", type=whole_number, default=1, help="processes")
+    add("--seed", type=whole_number, help="of the first; the others follow")
+    add("--depth", type=positive, metavar="M",
+        help="of the water (else drawn: of cruises 40 to 3500, of nights 200 to 2000)")
+    add("--family", help="of the sounder (else drawn, with settings of its own)")
+    add("--contrast", type=float, metavar="DB", help="of all plumes (else drawn)")
+    add("--swaths", type=whole_number, help="of a cruise, about (default %(default)s)")
+    add("--workers", type=whole_number, help="processes (default %(default)s)")
+    add("--record", action="store_true",
+        help="write the false alerts of the night into the manifest of the weights: an automatic "
+        "threshold follows from them")
+    add("--keep-old", action="store_true",
+        help="do not sail again what another version of this program sailed")
 
 
 def _add_picks(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--picks", type=Path, nargs=2, metavar=("A", "B"), help="CSV files")
     parser.add_argument(
-        "--detections", type=Path, default=None, metavar="FILE", help="detections.jsonl of a watch"
+        "--detections", type=Path, metavar="FILE", help="detections.jsonl of a watch"
     )
     parser.add_argument(
-        "--radius", type=positive, default=50.0, metavar="M",
+        "--radius", type=positive, metavar="M",
         help="places this near are the same (default %(default)s)",
     )
 
@@ -91,6 +128,7 @@ def run(options: argparse.Namespace) -> int:
             "expected one of DATA, --cruises, --nights and --picks, received "
             f"{' and '.join(asked) or 'none'}"
         )
+    _refuse_idle(options, asked[0])
     if options.picks:
         from sonar_watch.cli.evaluate_picks import score_picks
 
@@ -106,3 +144,20 @@ def run(options: argparse.Namespace) -> int:
     from sonar_watch.cli.evaluate_pictures import score_pictures
 
     return score_pictures(options)
+
+
+def _refuse_idle(options: argparse.Namespace, asked: str) -> None:
+    """Refuse options that do nothing here: who gives one expects something of it."""
+    mode = f"--{asked}" if asked != "data" else "--cruise" if options.cruise else "DATA"
+    idle = [
+        f"--{name.replace('_', '-')}" for name, default in DEFAULTS.items()
+        if name not in USED[mode] and getattr(options, name) != default
+    ]
+    if idle:
+        raise ConfigurationError(f"{', '.join(idle)}: without effect on {SAID[mode]}")
+    if mode == "--picks" and options.detections is None and (
+        options.weights is not None or options.confidence is not None
+    ):
+        raise ConfigurationError("--weights, --confidence: without effect without --detections")
+    if options.keep_old and options.out is None:
+        raise ConfigurationError("--keep-old: expected --out, where the old results are")

@@ -37,6 +37,10 @@ def _working(options: argparse.Namespace) -> float:
     return working_confidence(tried_settings(options).detector)
 
 
+def _told(share: float | None) -> str:
+    return "-" if share is None else f"{share:.3f}"
+
+
 def _table(rows: Sequence[dict[str, Any]]) -> Table:
     from rich.table import Table
 
@@ -49,7 +53,6 @@ def _table(rows: Sequence[dict[str, Any]]) -> Table:
         table.add_row(
             row["reference"], row["compared"], row["matching"], str(row["picked_by_reference"]),
             str(row["picked_by_compared"]),
-            *(f"{row[name]:.3f}" for name in ("precision", "recall", "f1")),
-            "-" if kappa is None else f"{kappa:.3f}",
+            *(_told(row[name]) for name in ("precision", "recall", "f1")), _told(kappa),
         )
     return table

@@ -5,22 +5,25 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sonar_watch.cli.common import existing
 from sonar_watch.cli.output import print_json, progress
+from sonar_watch.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from sonar_watch.detection.detector import DetectorOptions
+    from sonar_watch.learning.matching import Judgement
+    from sonar_watch.learning.truth import TruthSet
     from sonar_watch.settings import Settings
     from sonar_watch.trials.finders import Showing
 
 
 def tried_settings(options: argparse.Namespace) -> Settings:
     """Return the settings with the weights, threshold and encoding of the command line."""
-    from dataclasses import replace
-
     from sonar_watch.settings import load_settings
 
     settings = load_settings(options.config)
@@ -35,23 +38,75 @@ def tried_settings(options: argparse.Namespace) -> Settings:
 
 
 def score_pictures(options: argparse.Namespace) -> int:
-    """Score boxes on pictures: JSON lines, on a terminal a table."""
-    from sonar_watch.learning.evaluation import (
-        MATCHINGS,
-        collect,
-        headline_rows,
-        judge,
-        report_rows,
-    )
+    """Score boxes on pictures, the classical detector beside: JSON lines, on a terminal tables."""
     from sonar_watch.learning.truth import read_truth_set
-    from sonar_watch.trials.finders import open_picture_finder
+    from sonar_watch.pipeline.finder import CLASSICAL
 
     truth = read_truth_set(existing(options.data), options.split)
+    if not truth.pictures:
+        raise ConfigurationError(f"--split {options.split}: {options.data} has no picture there")
+    detector = tried_settings(options).detector
+    tried = [_judge(options, detector, truth)]
+    if options.baseline is not False and tried[0].name != CLASSICAL:
+        without = replace(detector, weights=CLASSICAL, confidence="auto")
+        tried.append(_judge(options, without, truth))
+    heads = [row for one in tried for row in one.heads()]
+    rows = [row for one in tried for row in one.rows()]
+    tell([*heads, *rows], lambda: [headlines(heads), *(table_of(one.rows()) for one in tried)])
+    if options.out is not None:
+        options.out.mkdir(parents=True, exist_ok=True)
+        kept = [*heads, *rows, *(row for one in tried for row in one.sweep())]
+        lines = "".join(json.dumps(row) + "\n" for row in kept)
+        (options.out / "report.jsonl").write_text(lines, encoding="utf-8")
+    if options.plots is not None:
+        from sonar_watch.learning.evaluation import MATCHINGS
+        from sonar_watch.learning.plots import draw_plots
+
+        for path in draw_plots(tried[0].judged, MATCHINGS, tried[0].confidence, options.plots):
+            print_json({"plot": str(path)})
+    return 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """One detector on the pictures, judged in every way."""
+
+    name: str
+    sha256: str
+    split: str
+    confidence: float
+    judged: tuple[Judgement, ...]
+
+    @property
+    def _tried(self) -> dict[str, Any]:
+        return {"weights": self.name, "sha256": self.sha256, "split": self.split}
+
+    def heads(self) -> list[dict[str, Any]]:
+        from sonar_watch.learning.evaluation import MATCHINGS, headline_rows
+
+        return [{**self._tried, **row} for pair in zip(self.judged, MATCHINGS, strict=True)
+                for row in headline_rows(*pair, self.confidence)]
+
+    def rows(self) -> list[dict[str, Any]]:
+        from sonar_watch.learning.evaluation import MATCHINGS, report_rows
+
+        return [{**self._tried, **row} for pair in zip(self.judged, MATCHINGS, strict=True)
+                for row in report_rows(*pair, self.confidence)]
+
+    def sweep(self) -> list[dict[str, Any]]:
+        from sonar_watch.learning.evaluation import MATCHINGS, sweep_rows
+
+        return [{**self._tried, **row} for pair in zip(self.judged, MATCHINGS, strict=True)
+                for row in sweep_rows(*pair)]
+
+
+def _judge(options: argparse.Namespace, detector: DetectorOptions, truth: TruthSet) -> _Judged:
+    from sonar_watch.learning.evaluation import MATCHINGS, collect, judge
+    from sonar_watch.trials.finders import open_picture_finder
+
     wanted: Showing = "grey" if options.encoding == "grey" else "as is"
     with (
-        open_picture_finder(
-            tried_settings(options).detector, wanted, encoding=truth.encoding
-        ) as finder,
+        open_picture_finder(detector, wanted, encoding=truth.encoding) as finder,
         progress("pictures", len(truth.pictures)) as advance,
     ):
 
@@ -60,22 +115,10 @@ def score_pictures(options: argparse.Namespace) -> int:
             return finder.find(images)
 
         found = collect(find, truth)
-    tried = {"weights": finder.name, "sha256": finder.sha256, "split": options.split}
-    judged = [judge(found, truth.pictures, truth.class_names, one) for one in MATCHINGS]
-    pairs = list(zip(judged, MATCHINGS, strict=True))
-    heads = [{**tried, **row} for pair in pairs for row in headline_rows(*pair, finder.confidence)]
-    rows = [{**tried, **row} for pair in pairs for row in report_rows(*pair, finder.confidence)]
-    tell([*heads, *rows], lambda: [headlines(heads), table_of(rows)])
-    if options.out is not None:
-        options.out.mkdir(parents=True, exist_ok=True)
-        lines = "".join(json.dumps(row) + "\n" for row in (*heads, *rows))
-        (options.out / "report.jsonl").write_text(lines, encoding="utf-8")
-    if options.plots is not None:
-        from sonar_watch.learning.plots import draw_plots
-
-        for path in draw_plots(judged, MATCHINGS, finder.confidence, options.plots):
-            print_json({"plot": str(path)})
-    return 0
+    return _Judged(
+        name=finder.name, sha256=finder.sha256, split=options.split, confidence=finder.confidence,
+        judged=tuple(judge(found, truth.pictures, truth.class_names, one) for one in MATCHINGS),
+    )
 
 
 def tell(rows: Iterable[dict[str, Any]], tables: Callable[[], Sequence[Table]]) -> None:
@@ -95,23 +138,24 @@ def headlines(rows: Sequence[dict[str, Any]]) -> Table:
     from rich.table import Table
 
     table = Table(
-        "threshold", "matching", "kind", "plumes\n8 dB +", "F1", "95 %", "plumes\n5-8 dB",
-        "recall", "false\nimages", "false of\nempty", title="Plumes",
+        "detector", "threshold", "matching", "kind", "plumes\n8 dB +", "F1", "95 %",
+        "plumes\n5-8 dB", "recall", "false\nimages", "false of\nempty",
+        title="Plumes; classical is the detector without a network",
     )
     for row in rows:
         low, high = row["f1_strong_95"]
         strong, faint = (_share(row[name]) for name in ("f1_strong", "recall_faint"))
         table.add_row(
-            f"{row['confidence']:.2f} ({row['headline']})", row["matching"], row["kind"],
-            str(row["strong"]), strong, f"{low:.2f}-{high:.2f}",
+            row["weights"], f"{row['confidence']:.2f} ({row['headline']})", row["matching"],
+            row["kind"], str(row["strong"]), strong, f"{low:.2f}-{high:.2f}",
             str(row["faint"]), faint,
-            f"{row['false_image_rate']:.4f}", f"{row['empty_image_rate']:.4f}",
+            _share(row["false_image_rate"], 4), _share(row["empty_image_rate"], 4),
         )
     return table
 
 
-def _share(share: float | None) -> str:
-    return "-" if share is None else f"{share:.3f}"
+def _share(share: float | None, digits: int = 3) -> str:
+    return "-" if share is None else f"{share:.{digits}f}"
 
 
 def table_of(rows: Sequence[dict[str, Any]]) -> Table:
@@ -129,8 +173,8 @@ def table_of(rows: Sequence[dict[str, Any]]) -> Table:
         low, high = point["f1_95"]
         table.add_row(
             *(str(row[name]) for name in names),
-            *(f"{point[name]:.3f}" for name in ("precision", "recall", "f1")),
-            f"{low:.2f}-{high:.2f}", f"{best['f1']:.3f}", f"{best['confidence']:.2f}",
-            f"{point['false_image_rate']:.4f}", f"{point['empty_image_rate']:.4f}",
+            *(_share(point[name]) for name in ("precision", "recall", "f1")),
+            f"{low:.2f}-{high:.2f}", _share(best["f1"]), f"{best['confidence']:.2f}",
+            _share(point["false_image_rate"], 4), _share(point["empty_image_rate"], 4),
         )
     return table

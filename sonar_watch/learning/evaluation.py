@@ -18,7 +18,7 @@ from sonar_watch.learning.truth import TruthSet, from_detections, read_picture, 
 __all__ = [
     "ALL_CLASSES", "MATCHINGS", "STRONG", "TIERS", "Judgement", "Matching", "OperatingPoint",
     "Scores", "Selection", "Tier", "collect", "evaluate", "evaluate_dataset",
-    "headline_rows", "judge", "match", "report_rows", "score",
+    "headline_rows", "judge", "match", "report_rows", "score", "sweep_rows",
 ]
 
 Find = Callable[[Sequence[ByteImage]], list[Detections]]
@@ -28,6 +28,9 @@ ALL_CLASSES = "all"
 
 MATCHINGS = (Matching(iou=0.3), Matching(iou=0.5), Matching(criterion="centre"))
 """When a found box counts, as reports give it."""
+
+SWEEP = tuple(round(0.05 * step, 2) for step in range(1, 20))
+"""Thresholds of the rows of a sweep."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,11 +107,13 @@ def evaluate_dataset(
     FormatError
         A broken dataset file, label or truth.
     ConfigurationError
-        No such split, or a detector with other classes.
+        No such split, one without pictures, or a detector with other classes.
     ImageError
         An image that cannot be read.
     """
     truth = read_truth_set(data, split)
+    if not truth.pictures:
+        raise ConfigurationError(f"{data}: expected pictures in the split {split!r}, it is empty")
     found = collect(find, truth)
     return [_by_class(judge(found, truth.pictures, truth.class_names, one)) for one in matchings]
 
@@ -183,12 +188,45 @@ def headline_rows(
                 "f1_strong": strongly.at(at).f1 if strongly.truths else None,
                 "f1_strong_95": f1_interval(judgement, strong, at),
                 "precision_strong": strongly.at(at).precision,
-                "recall_strong": strongly.at(at).recall,
+                "recall_strong": strongly.at(at).recall if strongly.truths else None,
                 "faint": faintly.truths,
                 "recall_faint": faintly.at(at).recall if faintly.truths else None,
-                "false_image_rate": every.false_image_rate,
-                "empty_image_rate": every.empty_image_rate,
+                "false_image_rate": every.false_image_rate if strongly.images_without else None,
+                "empty_image_rate": every.empty_image_rate if strongly.images_empty else None,
             }
+
+
+def sweep_rows(
+    judgement: Judgement, matching: Matching, plume: str = "signal"
+) -> Iterator[dict[str, Any]]:
+    """Yield the scores of all plumes, strong and faint ones at each of `SWEEP`, JSON-able."""
+    every, strong, faint = (
+        score(judgement, selection)
+        for selection in (
+            Selection(class_names=(plume,)), _tier(STRONG, plume), _tier(FAINT, plume)
+        )
+    )
+    for confidence in SWEEP:
+        strongly = _said(strong, confidence)
+        yield {
+            "sweep": confidence,
+            "matching": matching.name,
+            **{name: value for name, value in _said(every, confidence).items()
+               if name != "confidence"},
+            "f1_strong": strongly["f1"],
+            "recall_strong": strongly["recall"],
+            "recall_faint": _said(faint, confidence)["recall"],
+        }
+
+
+def _said(scores: Scores, confidence: float) -> dict[str, float | None]:
+    """Return the scores at a threshold; None where there is nothing to score."""
+    of = {
+        "recall": scores.truths, "f1": scores.truths,
+        "false_image_rate": scores.images_without, "empty_image_rate": scores.images_empty,
+    }
+    point = asdict(scores.at(confidence))
+    return {name: value if of.get(name, 1) else None for name, value in point.items()}
 
 
 def _tier(tier: Tier, plume: str, kind: str = "") -> Selection:
@@ -200,17 +238,17 @@ def _tier(tier: Tier, plume: str, kind: str = "") -> Selection:
 
 def _row(judgement: Judgement, selection: Selection, confidence: float) -> dict[str, Any]:
     scores = score(judgement, selection)
-    point = scores.at(confidence)
-    found = round(point.recall * scores.truths)
+    point = _said(scores, confidence)
+    found = round((point["recall"] or 0.0) * scores.truths)
     return {
         "images": int(selection.pictures(judgement).sum()),
         "truths": scores.truths,
         "images_without": scores.images_without,
         "images_empty": scores.images_empty,
         "at_threshold": {
-            **asdict(point),
+            **point,
             "recall_95": share_interval(found, scores.truths),
             "f1_95": f1_interval(judgement, selection, confidence),
         },
-        "best": asdict(scores.best),
+        "best": _said(scores, scores.best.confidence),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +27,8 @@ class OperatingPoint:
     confidence : float
         Boxes of at least this confidence count.
     precision, recall, f1 : float, 0 to 1
-        Precision is 1 when nothing is found, recall is 1 when nothing is there.
+        Precision is 1 when nothing is found; recall and F1 are NaN when nothing is there: a set
+        without plumes says nothing of them.
     false_image_rate : float, 0 to 1
         Share of the images without such objects in which something was found.
     empty_image_rate : float, 0 to 1
@@ -77,7 +79,7 @@ class Scores:
         """Return the scores when boxes of at least that confidence count."""
         index = int(np.count_nonzero(self.confidence >= confidence)) - 1
         if index < 0:
-            recall = 1.0 if self.truths == 0 else 0.0
+            recall = math.nan if self.truths == 0 else 0.0
             return OperatingPoint(confidence=confidence, precision=1.0, recall=recall,
                                   f1=recall, false_image_rate=0.0)
         return OperatingPoint(
@@ -149,8 +151,8 @@ def score(judgement: Judgement, selection: Selection | None = None) -> Scores:
         images_empty=int(empty.sum()),
         confidence=thresholds,
         precision=true / np.maximum(counts, 1),
-        recall=true / truths if truths else np.ones(len(thresholds)),
-        f1=2 * true / np.maximum(counts + truths, 1),
+        recall=true / truths if truths else np.full(len(thresholds), math.nan),
+        f1=2 * true / (counts + truths) if truths else np.full(len(thresholds), math.nan),
         false_image_rate=_flagged(counted, without, thresholds),
         empty_image_rate=_flagged(counted, empty, thresholds),
     )
@@ -178,11 +180,11 @@ def f1_interval(
 ) -> tuple[float, float]:
     """Return the 95 % interval of F1 at a threshold, the surveys drawn anew.
 
-    With one survey it says nothing: then it is 0 to 1.
+    With one survey, or nothing asked for, it says nothing: then it is 0 to 1.
     """
     counted = _count(judgement, selection)
     names, survey = np.unique(np.array(judgement.surveys, str), return_inverse=True)
-    if len(names) < 2:
+    if len(names) < 2 or not counted.asked.any():
         return 0.0, 1.0
     kept = counted.confidence >= confidence
     places = survey[counted.picture[kept]]

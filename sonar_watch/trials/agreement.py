@@ -143,9 +143,10 @@ def compare_places(
 
 
 def _scores(recalled: int, right: int, true: int, found: int) -> dict[str, Any]:
-    precision = right / found if found else 1.0
-    recall = recalled / true if true else 1.0
-    both = precision + recall
+    """Nothing picked is nothing to agree on: None."""
+    precision = right / found if found else None
+    recall = recalled / true if true else None
+    both = (precision or 0.0) + (recall or 0.0)
     return {
         "picked_by_reference": true,
         "picked_by_compared": found,
@@ -153,7 +154,8 @@ def _scores(recalled: int, right: int, true: int, found: int) -> dict[str, Any]:
         "precision_95": share_interval(right, found),
         "recall": recall,
         "recall_95": share_interval(recalled, true),
-        "f1": 2 * precision * recall / both if both else 0.0,
+        "f1": None if not (true or found)
+        else 2 * (precision or 0.0) * (recall or 0.0) / both if both else 0.0,
     }
 
 

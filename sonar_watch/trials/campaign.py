@@ -34,6 +34,7 @@ def sail_all(
     out: Path | None = None,
     workers: int = 1,
     confidences: tuple[float, ...],
+    keep_old: bool = False,
     on_done: Callable[[Outcome], None] = lambda _: None,
 ) -> list[Outcome]:
     """Return what every plan gave, in the order of the plans.
@@ -43,16 +44,18 @@ def sail_all(
     plans : sequence of Plan
     settings : Settings
     out : Path, optional
-        Outcomes are kept there; those of the same plan, weights and settings are not sailed
-        again, those of another version of this program only with a warning.
+        Outcomes are kept there; those of the same plan, weights, settings and version of this
+        program are not sailed again.
     workers : int
         Processes; the outcomes do not depend on how many.
     confidences : tuple of float
+    keep_old : bool
+        Keep what another version of this program sailed, too.
     on_done : callable
         Called with each outcome as it is there.
     """
     done: dict[str, Outcome] = {}
-    for outcome in _sailed(plans, settings, out, workers, confidences):
+    for outcome in _sailed(plans, settings, out, workers, confidences, keep_old):
         done[outcome.plan.name] = outcome
         on_done(outcome)
     return [done[plan.name] for plan in plans]
@@ -64,13 +67,14 @@ def _sailed(
     out: Path | None,
     workers: int,
     confidences: tuple[float, ...],
+    keep_old: bool,
 ) -> Iterator[Outcome]:
     """Yield what is kept already, then the others as they come."""
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     left = []
     for plan in plans:
-        kept = _kept(plan, settings, out, confidences)
+        kept = _kept(plan, settings, out, confidences, keep_old)
         if kept is None:
             left.append(plan)
         else:
@@ -103,7 +107,11 @@ def _share_cores(settings: Settings, workers: int) -> Settings:
 
 
 def _kept(
-    plan: Plan, settings: Settings, out: Path | None, confidences: tuple[float, ...]
+    plan: Plan,
+    settings: Settings,
+    out: Path | None,
+    confidences: tuple[float, ...],
+    keep_old: bool,
 ) -> Outcome | None:
     """Return the outcome of this very trial when there is one."""
     path = None if out is None else out / f"{plan.name}.json"
@@ -119,5 +127,9 @@ def _kept(
     if not same or not {key_of(one) for one in confidences} <= set(outcome.told):
         return None
     if outcome.code != code_hash():
-        log.warning("%s was sailed with another version of this program", path)
+        log.warning(
+            "%s was sailed by another version of this program: %s",
+            path, "kept" if keep_old else "sailed again",
+        )
+        return outcome if keep_old else None
     return outcome

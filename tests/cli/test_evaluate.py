@@ -11,6 +11,7 @@ import pytest
 from sonar_watch.cli import main
 from sonar_watch.images import write_png
 from sonar_watch.learning.annotations import write_dataset
+from sonar_watch.learning.evaluation import SWEEP
 
 BOXES = "frame_id,across_track_min_m,across_track_max_m,depth_min_m,depth_max_m\n"
 
@@ -44,8 +45,34 @@ def test_pictures_without_a_network(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert first["at_threshold"]["confidence"] == 0.3
     assert all(Path(row["plot"]).exists() for row in rows if "plot" in row)
     assert sum("plot" in row for row in rows) == 4
-    kept = (tmp_path / "out" / "report.jsonl").read_text("utf-8").splitlines()
-    assert [json.loads(line) for line in kept] == rows[:-4]
+    assert first["at_threshold"]["f1"] is None
+    text = (tmp_path / "out" / "report.jsonl").read_text("utf-8")
+    kept = [json.loads(line) for line in text.splitlines()]
+    assert kept[: len(rows) - 4] == rows[:-4]
+    assert [row["sweep"] for row in kept[len(rows) - 4 :]] == [*SWEEP] * 3
+
+
+def test_an_empty_split_is_no_score(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for split in ("train", "val"):
+        (tmp_path / "images" / split).mkdir(parents=True)
+    data = write_dataset(tmp_path, ("signal", "noise"))
+    assert main(["evaluate", str(data)]) == 78
+    assert "has no picture there" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("words", "complaint"), [
+    (("set.yaml", "--swaths", "9"), "--swaths: without effect on labelled pictures"),
+    (("cruise", "--cruise", "out", "--weights", "x"), "--weights: without effect on the events"),
+    (("--nights", "1", "--contrast", "9", "--split", "test"), "--split, --contrast: without"),
+    (("--cruises", "1", "--record"), "--record: without effect on simulated cruises"),
+    (("--cruises", "1", "--keep-old"), "--keep-old: expected --out"),
+    (("--picks", "a.csv", "b.csv", "--confidence", "0.5"), "without --detections"),
+])
+def test_options_without_effect_are_refused(
+    words: tuple[str, ...], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", *words]) == 78
+    assert complaint in capsys.readouterr().err
 
 
 def test_picks_of_two_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -70,9 +70,12 @@ def test_scores_of_a_hand_counted_case() -> None:
     assert scores["all"].at(0.95).recall == 0.0
 
 
-def test_nothing_there_and_nothing_found_is_perfect() -> None:
-    best = evaluate([rows()], [rows()])["all"].best
-    assert (best.precision, best.recall, best.f1, best.false_image_rate) == (1.0, 1.0, 1.0, 0.0)
+def test_a_set_without_plumes_gives_no_f1() -> None:
+    for found in (rows(), rows((0, 0, 1, 1, 0.5, 0))):
+        best = evaluate([found], [rows()])["all"].best
+        assert np.isnan(best.recall)
+        assert np.isnan(best.f1)
+        assert best.false_image_rate == len(found)
 
 
 def test_nothing_found_misses_what_is_there() -> None:
@@ -119,7 +122,7 @@ def test_every_threshold_equals_matching_anew(drawn: list[tuple[list, list]]) ->
         kept = [one.select(one.confidence >= limit) for one in found]
         true = sum(count_by_hand(f, t, 0.3) for f, t in zip(kept, truth, strict=True))
         assert scores.precision[index] == pytest.approx(true / sum(map(len, kept)))
-        assert scores.recall[index] == pytest.approx(true / total if total else 1.0)
+        assert scores.recall[index] == pytest.approx(true / total if total else np.nan, nan_ok=True)
         empty = [f for f, t in zip(kept, truth, strict=True) if not len(t)]
         flagged = sum(1 for f in empty if len(f))
         assert scores.false_image_rate[index] == pytest.approx(flagged / max(len(empty), 1))
@@ -154,6 +157,10 @@ def test_a_dataset_is_scored_image_by_image(tmp_path: Path) -> None:
         return [rows((10, 10, 20, 30, 0.7, 0)) if image.max() else rows() for image in images]
 
     assert evaluate_dataset(find, data)[0]["signal"].best.f1 == 1.0
+    for image in (tmp_path / "images" / "train").iterdir():
+        image.unlink()
+    with pytest.raises(ConfigurationError, match="expected pictures in the split 'train'"):
+        evaluate_dataset(find, data, "train")
     with pytest.raises(ConfigurationError, match="split: expected one of"):
         evaluate_dataset(find, data, "test")
     (tmp_path / "images" / "val" / "0.png").write_bytes(b"not a picture")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from sonar_watch.learning.evaluation import (
     FAINT,
     MATCHINGS,
     STRONG,
+    SWEEP,
     TIERS,
     headline_rows,
     report_rows,
+    sweep_rows,
 )
 from sonar_watch.learning.matching import Judgement, Matching, Selection, judge
 from sonar_watch.learning.scores import f1_interval, score
@@ -134,8 +137,12 @@ def test_kinds_are_told_apart() -> None:
     )
     kinds = {kind: score(judgement, Selection(kind=kind)).at(0.5).f1
              for kind in ("simulated", "injected", "real")}
-    assert kinds == {"simulated": 1.0, "injected": 0.0, "real": 1.0}
+    expected = {"simulated": 1.0, "injected": 0.0, "real": math.nan}
+    assert kinds == pytest.approx(expected, nan_ok=True)
     rows = list(report_rows(judgement, MATCHINGS[0], 0.5))
+    json.dumps(rows, allow_nan=False)
+    without = next(row for row in rows if row["kind"] == "real")
+    assert (without["at_threshold"]["f1"], without["best"]["recall"]) == (None, None)
     assert {row["kind"] for row in rows} == {"all", "injected", "real", "simulated"}
     (row,) = [row for row in rows if row["kind"] == "all" and row["contrast"] == "8 dB and more"]
     assert (row["images"], row["truths"], row["images_empty"]) == (3, 2, 1)
@@ -152,6 +159,17 @@ def test_the_figures_by_which_detectors_are_compared() -> None:
     # nothing is gained for the strong below 0.9, where the faint one is not found yet
     assert best["confidence"] == pytest.approx(0.9)
     assert (best["f1_strong"], best["recall_faint"]) == (pytest.approx(2 / 3), 0.0)
+
+
+def test_a_sweep_tells_every_threshold() -> None:
+    rows = {row["sweep"]: row for row in sweep_rows(MIXED, MATCHINGS[0])}
+    assert tuple(rows) == SWEEP
+    at = rows[0.55]  # a strong plume of two and nothing faint; one false box
+    assert (at["precision"], at["recall"]) == (0.5, pytest.approx(1 / 3))
+    assert (at["recall_strong"], at["recall_faint"], at["empty_image_rate"]) == (0.5, 0.0, 0.0)
+    assert rows[0.4]["empty_image_rate"] == 1.0
+    nothing = next(iter(sweep_rows(judged((picture(), found())), MATCHINGS[0])))
+    assert (nothing["f1"], nothing["recall_strong"]) == (None, None)
 
 
 def test_a_detector_may_know_plumes_alone() -> None:

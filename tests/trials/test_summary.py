@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from sonar_watch.daemon import code_hash
 from sonar_watch.errors import FormatError
 from sonar_watch.settings import Settings
 from sonar_watch.trials import campaign
@@ -41,7 +42,8 @@ def outcome(seed: int = 1, **fields: Any) -> Outcome:
     return Outcome(**{
         "plan": Plan(seed=seed), "sounder": "em304", "depth_m": 500.0, "swaths": 100,
         "hours": 0.5, "cpu_ms": 50.0, "weights": weights_word(settings.detector),
-        "config": settings_word(settings), "code": "c", "encoding": "layers", "runtime": "test",
+        "config": settings_word(settings), "code": code_hash(),
+        "encoding": "layers", "runtime": "test",
         "empty": 40,
         "empty_flagged": {"0.40": 2, "0.60": 0},
         "passes": (passed("a", 3), passed("b", 2), passed("c", 9)),
@@ -128,6 +130,14 @@ def test_a_cut_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert run(Settings()) == [1, 2, 3, 4]
     assert run(replace(Settings(), detector=replace(Settings().detector, confidence=0.9)))
     assert sailed == []
+    old = replace(outcome(2), code="another version")
+    write_outcome(tmp_path, old)
+    assert campaign.sail_all(plans[:2], Settings(), out=tmp_path, confidences=(0.4,),
+                             keep_old=True)[1] == old
+    assert sailed == []
+    run(Settings())
+    assert sailed == [2]
+    sailed.clear()
     run(Settings(), at=(0.4, 0.5))
     run(replace(Settings(), detector=replace(Settings().detector, iou=0.9)))
     assert sailed == [1, 2, 3, 4] * 2
