@@ -22,6 +22,8 @@ MIDDLE_LAYER = 1
 LAST_LAYER = 2
 """The layer that without predecessors is the same as the middle one."""
 _OFFSET_SPAN = 64.0
+_ZERO = 65
+"""What means "nothing stands out" in the middle and in the last layer alike."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,17 +59,39 @@ class LayerJitter:
         image : ndarray, shape (h, w, 3), uint8
         """
         chance = np.random.random(2)
-        if is_grey(image) or chance[0] < self.grey_share:
-            plane = self._shift(image[..., MIDDLE_LAYER])
-            return np.ascontiguousarray(np.broadcast_to(plane[..., None], image.shape))
-        layers = [self._shift(image[..., layer]) for layer in range(3)]
+        if chance[0] < self.grey_share:
+            image = np.repeat(image[..., MIDDLE_LAYER : MIDDLE_LAYER + 1], 3, axis=2)
         if chance[1] < self.cold_share:
-            layers[LAST_LAYER] = layers[MIDDLE_LAYER]
-        return np.ascontiguousarray(np.stack(layers, axis=-1))
+            image = as_first_ping(image)
+        layers = [self._shift(image[..., layer]) for layer in range(3)]
+        changed = np.stack(layers, axis=-1)
+        grey = grey_pixels(image)  # sheets hold fans of both kinds
+        changed[grey] = layers[MIDDLE_LAYER][grey][:, None]
+        return np.ascontiguousarray(changed)
 
     def _shift(self, plane: ByteImage) -> ByteImage:
         gain, offset = np.random.uniform(-1.0, 1.0, 2) * self.range_fraction
         return _table(1.0 + float(gain), _OFFSET_SPAN * float(offset))[plane]
+
+
+def grey_pixels(image: ByteImage) -> npt.NDArray[np.bool_]:
+    """Return which pixels show the same in all three layers, shape (h, w)."""
+    middle = image[..., MIDDLE_LAYER]
+    return np.asarray((image[..., 0] == middle) & (image[..., LAST_LAYER] == middle))
+
+
+def as_first_ping(image: ByteImage) -> ByteImage:
+    """Return a picture as if nothing came before: the last layer shows the middle one.
+
+    In its own window, which is half as wide about the same zero: values lie twice as far from
+    that of 0 dB. Grey pixels stay grey.
+    """
+    cold = image.copy()
+    middle = image[..., MIDDLE_LAYER]
+    shown = ~grey_pixels(image)
+    twice = np.clip(_ZERO + 2 * (middle[shown].astype(np.int16) - _ZERO), 1, 255)
+    cold[..., LAST_LAYER][shown] = np.where(middle[shown] == 0, 0, twice)
+    return cold
 
 
 def _table(gain: float, offset: float) -> npt.NDArray[np.uint8]:
@@ -76,12 +100,6 @@ def _table(gain: float, offset: float) -> npt.NDArray[np.uint8]:
     table = np.clip(np.rint(values), 1, 255).astype(np.uint8)
     table[0] = 0
     return table
-
-
-def is_grey(image: ByteImage) -> bool:
-    """Return whether the three channels say the same (seen on every fourth pixel each way)."""
-    few = image[::4, ::4]
-    return bool((few[..., 0] == few[..., 1]).all() and (few[..., 1] == few[..., 2]).all())
 
 
 def adapt(dataset: Any, jitter: LayerJitter, settings: Any) -> Any:
@@ -109,3 +127,4 @@ def _with_jitter(build: Any, jitter: LayerJitter, settings: Any) -> Any:
     for index in places:
         steps[index] = jitter
     return chain
+

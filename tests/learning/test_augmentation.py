@@ -41,8 +41,19 @@ def test_a_share_shows_the_contrast_alone(layers: ByteImage) -> None:
     grey = LayerJitter(range_fraction=0.0, grey_share=1.0).change(layers)
     assert all(np.array_equal(grey[..., one], layers[..., 1]) for one in range(3))
     cold = LayerJitter(range_fraction=0.0, cold_share=1.0).change(layers)
-    assert np.array_equal(cold[..., 2], layers[..., 1])
-    assert np.array_equal(cold[..., 0], layers[..., 0])
+    assert np.array_equal(cold[..., :2], layers[..., :2])
+    data = layers[..., 1] > 0
+    spread = cold[..., 2][data].astype(int) - 65
+    assert np.array_equal(spread, np.clip(2 * (layers[..., 1][data].astype(int) - 65), -64, 190))
+    assert not cold[..., 2][~data].any()
+
+
+def test_grey_fans_on_a_sheet_of_layers_stay_grey(layers: ByteImage) -> None:
+    layers[20:] = layers[20:, :, 1:2]
+    changed = LayerJitter(range_fraction=0.4, cold_share=1.0).change(layers)
+    assert np.array_equal(changed[20:, :, 0], changed[20:, :, 2])
+    assert np.array_equal(changed[20:, :, 1], changed[20:, :, 2])
+    assert not np.array_equal(changed[:20, :, 1], changed[:20, :, 2])
 
 
 def test_a_grey_picture_stays_grey(layers: ByteImage) -> None:
