@@ -20,6 +20,7 @@ _COUNTERS = {
     "frames": "Swaths taken through the whole chain.",
     "detections": "Boxes found, vetoed ones included.",
     "alerts": "Alerts written to the journal.",
+    "frames_second_only": "Swaths in which only the second detector saw a plume, not vetoed.",
 }
 _GAUGES = {
     "lag_s": "Seconds from the data time of the last frame to now.",

@@ -81,7 +81,7 @@ class FrameMaker(Protocol):
     def frame(
         self, ping: WaterColumnPing, navigation: NavigationFix | None = None
     ) -> WaterColumnFrame: ...
-    def memory(self) -> dict[str, bytes]: ...
+    def memory(self) -> dict[str, bytes | None]: ...
 
 
 class PlumeDetector(Protocol):
@@ -111,7 +111,7 @@ class Ledger(Protocol):
         alerts: Sequence[Alert],
         state: Mapping[str, Any] | None,
         checkpoints: Mapping[str, Any],
-        memory: Mapping[str, bytes],
+        memory: Mapping[str, bytes | None],
     ) -> None: ...
     def quarantine(self, item: Quarantined) -> None: ...
 
@@ -269,12 +269,14 @@ class Pipeline:
         )
         self._keep_evidence(frame, located)
         self._stages.monitor.frame_done(frame.time_utc.timestamp(), len(located.detections))
+        if any(one.veto is None for one in located.second or ()):
+            self._stages.monitor.count("frames_second_only")
 
     def _locate(
         self, frame: WaterColumnFrame, detections: Detections, note: str | None
     ) -> GeolocatedFrame:
         stages = self._stages
-        opinion = stages.detector.second(frame) if len(detections) else None
+        opinion = stages.detector.second(frame)
         return locate(frame, detections, opinion, note, stages.vetoes, stages.position)
 
     def _keep_evidence(self, frame: WaterColumnFrame, located: GeolocatedFrame) -> None:

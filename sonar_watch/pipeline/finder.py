@@ -83,7 +83,7 @@ class NetworkFinder:
         return self._detector.detect([frame.image for frame in frames])
 
     def second(self, frame: WaterColumnFrame) -> Detections:
-        """Return what the classical detector finds in the same frame."""
+        """Return what the classical detector finds in the same frame, also where we saw nothing."""
         return self._classical.find(frame)
 
     def close(self) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 
 from sonar_watch.detection.detections import Detections
 from sonar_watch.geolocation.georeference import PositionOptions, georeference
-from sonar_watch.records import GeolocatedFrame, WaterColumnFrame
-from sonar_watch.watercolumn.classical import seconded
+from sonar_watch.records import GeolocatedDetection, GeolocatedFrame, WaterColumnFrame
+from sonar_watch.watercolumn.classical import overlooked, seconded
 from sonar_watch.watercolumn.feet import foot_line
 from sonar_watch.watercolumn.vetoes import VetoOptions, vetoes_of
 
@@ -34,13 +34,12 @@ def locate(
     vetoes, position
         Options of the stages.
     """
-    reasons = vetoes_of(found.xyxy, frame, vetoes)
     names = [row.class_name for row in found]
     shared = None if opinion is None else seconded(found.xyxy, names, opinion)
-    feet = [foot_line(row.xyxy, frame) for row in found]
-    placed = georeference(frame, found, reasons, position, shared, feet)
-    if note is not None:
-        placed = tuple(replace(detection, position_note=note) for detection in placed)
+    placed = _placed(frame, found, shared, note, vetoes, position)
+    second = None
+    if opinion is not None:
+        second = _placed(frame, overlooked(found, opinion), None, note, vetoes, position)
     geometry = frame.geometry
     seabed = geometry.seabed_depth_m
     known = None if seabed is None or np.isnan(seabed).all() else float(np.nanmedian(seabed))
@@ -53,4 +52,22 @@ def locate(
         coverage_across_m=(geometry.left_m, geometry.right_m),
         seabed_depth_m=known,
         detections=placed,
+        second=second,
     )
+
+
+def _placed(
+    frame: WaterColumnFrame,
+    found: Detections,
+    shared: list[bool] | None,
+    note: str | None,
+    vetoes: VetoOptions,
+    position: PositionOptions,
+) -> tuple[GeolocatedDetection, ...]:
+    """Return boxes on the seabed, each with what speaks against it."""
+    reasons = vetoes_of(found.xyxy, frame, vetoes)
+    feet = [foot_line(row.xyxy, frame) for row in found]
+    placed = georeference(frame, found, reasons, position, shared, feet)
+    if note is None:
+        return placed
+    return tuple(replace(detection, position_note=note) for detection in placed)

@@ -29,6 +29,7 @@ def frame_body(located: GeolocatedFrame) -> dict[str, Any]:
         "ship": _ship_body(located.navigation),
         "coverage_across_m": [round(value, 2) for value in located.coverage_across_m],
         "detections": [_detection_body(detection) for detection in located.detections],
+        "second": None if located.second is None else [*map(_second_body, located.second)],
     }
 
 
@@ -54,3 +55,9 @@ def _detection_body(detection: GeolocatedDetection) -> dict[str, Any]:
         "veto": detection.veto,
         "seconded": detection.seconded,
     }
+
+
+def _second_body(detection: GeolocatedDetection) -> dict[str, Any]:
+    """Return what only the second detector found: nobody seconds it."""
+    body = _detection_body(detection)
+    return {key: value for key, value in body.items() if key not in ("class", "seconded")}

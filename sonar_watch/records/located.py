@@ -70,6 +70,9 @@ class GeolocatedFrame:
     seabed_depth_m : float or None
         Median depth of the detected bottom.
     detections : tuple of GeolocatedDetection
+    second : tuple of GeolocatedDetection or None
+        Plumes that the second detector alone found: told, but no alert is made of them. None
+        where none was asked.
     """
 
     frame_id: str
@@ -80,3 +83,4 @@ class GeolocatedFrame:
     coverage_across_m: tuple[float, float]
     seabed_depth_m: float | None = None
     detections: tuple[GeolocatedDetection, ...] = ()
+    second: tuple[GeolocatedDetection, ...] | None = None

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from sonar_watch.alerts.journal import Journal
+from sonar_watch.alerts.reading import JournalReader
 from sonar_watch.association.tracker import PlumeTracker, TrackerOptions
 from sonar_watch.detection.detections import Detections
 from sonar_watch.errors import InferenceError, JournalError, JournalUnavailableError
@@ -49,15 +50,18 @@ class ToldDetector:
         self.boxes: dict[bytes, Detections] = {}
         self.poison: set[bytes] = set()
         self.calls, self.dies_after = 0, sys.maxsize
+        self.seconds, self.blind = 0, False
 
     def find(self, frames: Sequence[WaterColumnFrame]) -> list[Detections]:
         keys = [frame.image.tobytes() for frame in frames]
         self.calls += 1
         if self.poison & set(keys) or self.calls > self.dies_after:
             raise InferenceError("told to fail")
-        return [self.boxes.get(key, Detections.empty(CLASSES)) for key in keys]
+        known = {} if self.blind else self.boxes
+        return [known.get(key, Detections.empty(CLASSES)) for key in keys]
 
     def second(self, frame: WaterColumnFrame) -> Detections | None:
+        self.seconds += 1
         return self.boxes.get(frame.image.tobytes())
 
 
@@ -120,6 +124,7 @@ def bench(tmp_path: Path, line: tuple[list[SourceItem], ToldDetector]) -> Iterat
     made.journal.close()
     line[1].poison.clear()
     line[1].calls, line[1].dies_after = 0, sys.maxsize
+    line[1].seconds, line[1].blind = 0, False
 
 
 def pings_of(items: Sequence[SourceItem]) -> list[WaterColumnPing]:
@@ -276,3 +281,19 @@ def test_a_full_disk_is_waited_out(
     assert said[1] == "None"
     assert other.stored() == bench.stored()
     other.journal.close()
+
+
+def test_what_only_the_second_detector_sees_is_stored_and_counted_without_alerts(
+    bench: Bench, line: tuple[list[SourceItem], ToldDetector], tmp_path: Path
+) -> None:
+    line[1].blind = True
+    bench.run(line[0])
+    assert bench.sent == []
+    assert line[1].seconds == len(pings_of(line[0]))
+    bodies = list(JournalReader(tmp_path / "journal.sqlite").frame_bodies())
+    assert {len(body["detections"]) for body in bodies} == {0}
+    lone = [one for body in bodies for one in body["second"] if one["veto"] is None]
+    assert lone
+    assert all(one["latitude"] is not None for one in lone)
+    counted = bench.stages.monitor.snapshot()["frames_second_only"]
+    assert 0 < counted <= len(lone)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from sonar_watch.pipeline.finder import ClassicalFinder, as_opened, open_finder
 from sonar_watch.pipeline.locating import locate
 from sonar_watch.pipeline.results import frame_body
 from sonar_watch.records import FrameGeometry, SourceRef, WaterColumnFrame
+from sonar_watch.watercolumn.classical import overlooked
 from sonar_watch.watercolumn.vetoes import VetoOptions
 
 CLASSES = ("signal", "noise")
@@ -77,6 +79,48 @@ def test_damaged_weights_and_wrong_names_are_no_reason_to_go_on_without(tmp_path
         open_finder(DetectorOptions(weights="plume-n", models_dir=tmp_path, device="cpu"))
     with pytest.raises(WeightsError, match="known there: plume-n"):
         open_finder(DetectorOptions(weights="plum-n", models_dir=tmp_path))
+
+
+def test_the_second_opinion_looks_where_nothing_was_found() -> None:
+    frame = a_frame()
+    opinion = ClassicalFinder(0.2)._classical.find(frame)
+    options = VetoOptions(stripes=False), PositionOptions()
+    nothing = Detections.empty(CLASSES)
+    located = locate(frame, nothing, opinion, "why", *options)
+    assert located.detections == ()
+    assert located.second is not None
+    assert [(one.veto, one.position_note) for one in located.second] == [(None, "why")]
+    (told,) = frame_body(located)["second"]
+    assert told["across_track_m"] == pytest.approx([40, 60], abs=6)
+    assert not {"class", "seconded"} & set(told)
+    assert frame_body(locate(frame, nothing, None, None, *options))["second"] is None
+
+
+@pytest.mark.parametrize("kind", [0, 1])
+def test_what_was_found_as_something_else_is_not_overlooked(kind: int) -> None:
+    frame = a_frame()
+    opinion = ClassicalFinder(0.2)._classical.find(frame)
+    found = Detections.from_rows([[238, 95, 262, 180, 0.9, kind]], CLASSES)
+    located = locate(frame, found, opinion, None, VetoOptions(stripes=False), PositionOptions())
+    assert located.second == ()
+    unsure = Detections.from_rows([[238, 95, 262, 180, 0.4, 0]], CLASSES)
+    assert len(overlooked(Detections.empty(CLASSES), unsure)) == 0
+
+
+@pytest.mark.parametrize("image", [
+    np.zeros((200, 400), np.uint8), np.zeros((200, 400, 3), np.uint8),
+    np.full((200, 400), 255, np.uint8), np.eye(200, 400, dtype=np.uint8) * 200,
+])  # fmt: skip
+@pytest.mark.parametrize("bottom", [None, np.nan, -50.0, 180.0, 1e4])
+def test_no_picture_is_lost_over_a_second_opinion(image: np.ndarray, bottom: float | None) -> None:
+    frame = a_frame()
+    line = None if bottom is None else np.full(400, bottom, np.float32)
+    odd = replace(frame, image=image, geometry=replace(frame.geometry, seabed_depth_m=line))
+    opinion = ClassicalFinder(0.2)._classical.find(odd)
+    located = locate(
+        odd, Detections.empty(CLASSES), opinion, None, VetoOptions(), PositionOptions()
+    )
+    assert frame_body(located)["detections"] == []
 
 
 def test_each_detection_says_whether_it_was_seconded() -> None:
