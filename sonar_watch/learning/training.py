@@ -163,8 +163,8 @@ def train(options: TrainingOptions, on_progress: ProgressListener | None = None)
     Raises
     ------
     ConfigurationError
-        The dataset's file is missing or kept for tests, its splits share a survey, there is nothing left to resume, or the
-        weights to start from are of another architecture.
+        The dataset's file is missing or kept for tests, its splits share a survey, there is
+        nothing left to resume, or the weights to start from are of another architecture.
     WeightsError
         `start_from` is missing or is no detector's checkpoint.
     """

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sonar_watch.detection.detector import Detector, DetectorOptions, threshold
 from sonar_watch.detection.weights import WeightsEntry, find_weights
 from sonar_watch.errors import ConfigurationError
-from sonar_watch.learning.evaluation import OperatingPoint
 from sonar_watch.learning.export import ModelFacts, export_weights
+from sonar_watch.learning.frozen import surveys_of
 from sonar_watch.learning.progress import ProgressListener
 from sonar_watch.learning.replacing import (
     Comparison,
+    JudgeOptions,
+    PlumeScores,
     compare,
-    expect_frozen,
+    expect_judge,
+    expect_writable,
     install,
     score_plumes,
 )
 from sonar_watch.learning.review import MixOptions, ReviewSet, write_review_set
 from sonar_watch.learning.training import TrainingOptions, train
+from sonar_watch.learning.truth import TruthSet
 from sonar_watch.reviewing.redrawing import redraw, reviewed_picture
-from sonar_watch.reviewing.verdicts import judged_frames
+from sonar_watch.reviewing.verdicts import JudgedFrame, judged_frames
 from sonar_watch.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -53,6 +58,8 @@ class FineTuneOptions:
     device : str
     threads : int or None
     mix : MixOptions
+    judge : JudgeOptions
+        What the frozen set must hold.
     """
 
     data_dir: Path
@@ -68,6 +75,7 @@ class FineTuneOptions:
     device: str = "auto"
     threads: int | None = None
     mix: MixOptions = field(default_factory=MixOptions)
+    judge: JudgeOptions = field(default_factory=JudgeOptions)
 
     def __post_init__(self) -> None:
         if not self.inputs:
@@ -99,13 +107,15 @@ def fine_tune(
     Raises
     ------
     ConfigurationError
-        Nothing was reviewed, the base holds what is kept for tests, or `frozen` is not frozen.
+        Nothing was reviewed, the base holds what is kept for tests, `frozen` may not decide (see
+        `replacing.expect_judge`) or holds surveys that were reviewed, `out` holds an earlier
+        fine-tuning, or the folder of the weights cannot be written.
     FormatError, JournalError, WeightsError, InferenceError
         Reviews, sets, journal or weights that cannot be used.
     """
-    expect_frozen(options.frozen)
     entry = find_weights(settings.detector.weights, settings.detector.models_dir)
-    entry.file("torch").read()
+    folder = entry.file("torch").path.parent
+    truth = _expect_ready(options, entry, folder)
     reviewed = _write_set(settings, options, entry)
     log.info("%d frames that were right, %d with something wrong, %d of the base set",
              reviewed.right, reviewed.wrong, reviewed.base)
@@ -113,10 +123,9 @@ def fine_tune(
     confidence = threshold(
         settings.detector, entry.false_alerts_per_hour, entry.false_alert_hours
     )
-    folder = entry.file("torch").path.parent
     judge = replace(settings.detector, weights=entry.name, confidence=confidence)
     old, new = (
-        _score(replace(judge, models_dir=where), options)
+        _score(replace(judge, models_dir=where), truth, options.judge.plume)
         for where in (folder, options.out / "candidate")
     )
     comparison = compare(old, new)
@@ -126,11 +135,42 @@ def fine_tune(
     )
 
 
+def _expect_ready(options: FineTuneOptions, entry: WeightsEntry, folder: Path) -> TruthSet:
+    """Return the truth that decides; fail now rather than after the training."""
+    if any((options.out / name).exists() for name in ("set", "run", "candidate")):
+        raise ConfigurationError(
+            f"{options.out}: holds an earlier fine-tuning, which cannot be resumed; expected a "
+            "new folder"
+        )
+    truth = expect_judge(options.frozen, options.split, options.judge)
+    entry.file("torch").read()
+    expect_writable(folder)
+    return truth
+
+
 def _write_set(settings: Settings, options: FineTuneOptions, entry: WeightsEntry) -> ReviewSet:
     judged = judged_frames(options.data_dir)
+    _refuse_judged_twice(judged, options.frozen)
     frames = redraw(options.inputs, settings, judged)
     pictures = (reviewed_picture(frame, judged[frame.frame_id], entry) for frame in frames)
     return write_review_set(options.out / "set", options.base, pictures, options.mix)
+
+
+def _refuse_judged_twice(judged: Mapping[str, JudgedFrame], frozen: Path) -> None:
+    """Refuse reviews of surveys that the frozen set is made of: it would judge what it taught."""
+    deciding = surveys_of(frozen)
+    if not deciding:
+        log.warning("%s: names no surveys: nobody can tell whether they were reviewed", frozen)
+    reviewed = {Path(frame.file).stem for frame in judged.values()}
+    both = sorted(
+        stem for stem in reviewed
+        if any(name == stem or name.startswith(f"{stem}-") for name in deciding)
+    )
+    if both:
+        raise ConfigurationError(
+            f"{frozen}: expected no survey that was reviewed, it holds {', '.join(both[:5])}: "
+            "make a frozen set without them, or take their reviews out"
+        )
 
 
 def _train(
@@ -164,10 +204,10 @@ def _train(
     return export_weights(checkpoint, entry.name, options.out / "candidate", facts)
 
 
-def _score(detector: DetectorOptions, options: FineTuneOptions) -> OperatingPoint:
+def _score(detector: DetectorOptions, truth: TruthSet, plume: str) -> PlumeScores:
     """Return the scores of one set of weights on the frozen set."""
     runs = Detector(detector)
     try:
-        return score_plumes(runs.detect, options.frozen, runs.confidence, options.split)
+        return score_plumes(runs.detect, truth, runs.confidence, plume)
     finally:
         runs.close()

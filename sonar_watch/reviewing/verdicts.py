@@ -95,8 +95,10 @@ def _parse_review(line: str, where: str) -> tuple[str, Verdict]:
 def judged_frames(data_dir: Path) -> dict[str, JudgedFrame]:
     """Return, by frame id, the frames of a watch about which reviews leave no doubt.
 
-    A frame is left out when something in it was taken for a plume that nobody has judged: it can
-    be called neither right nor wrong.
+    A frame is left out when something in it was taken for a plume that nobody has judged, by the
+    network alone (a veto took it out) or by the watch: it can be called neither right nor wrong.
+    Boxes of other classes stay as the network drew them, reviewed by nobody: without them the
+    network would learn that a school is nothing, and no longer tell it from a plume.
 
     Parameters
     ----------
@@ -154,9 +156,7 @@ def judge_frame(
         if found["class"] != PLUME:
             boxes.append(place)
             continue
-        if found["veto"] is not None:
-            continue
-        verdict = _verdict_on(found, body, near)
+        verdict = None if found["veto"] is not None else _verdict_on(found, body, near)
         if verdict is None:
             return None
         right |= verdict == "confirmed"

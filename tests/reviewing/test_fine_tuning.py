@@ -22,6 +22,7 @@ from sonar_watch.errors import ConfigurationError
 from sonar_watch.images import write_png
 from sonar_watch.learning.annotations import read_dataset, write_dataset, write_labels
 from sonar_watch.learning.evaluation import OperatingPoint
+from sonar_watch.learning.replacing import JudgeOptions, PlumeScores
 from sonar_watch.records import WaterColumnFrame, iso_utc
 from sonar_watch.reviewing import fine_tuning
 from sonar_watch.reviewing.fine_tuning import FineTuneOptions, fine_tune
@@ -108,7 +109,7 @@ def options(tmp_path: Path, watched: Path, raw: Path) -> FineTuneOptions:
     return FineTuneOptions(
         data_dir=watched, inputs=(raw,), base=make_set(tmp_path / "base"),
         frozen=make_set(tmp_path / "frozen", 4, frozen=True), out=tmp_path / "out", epochs=1,
-        threads=1, device="cpu",
+        threads=1, device="cpu", judge=JudgeOptions(least_plumes=2, least_empty=2),
     )
 
 
@@ -181,16 +182,34 @@ def test_weights_that_are_no_worse_take_the_place_of_the_old(
     before.check()  # the old ones are still there
 
 
-def worse(change: dict[str, float]) -> Callable[..., OperatingPoint]:
+def test_the_table_of_the_old_weights_does_not_go_over(
+    options: FineTuneOptions, models: Path, unchanged: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = settings_for(models)
+    name = settings.detector.weights
+    measured = replace(
+        read_manifest(models)[name], false_alerts_per_hour=((0.4, 0.02),), false_alert_hours=50.0
+    )
+    write_manifest(models, {name: measured})
+    assert fine_tune(settings, options).installed is not None
+    assert read_manifest(models)[name].false_alerts_per_hour == ()
+    assert "false-alert table was measured with the old weights" in caplog.text
+
+
+def worse(change: dict[str, float]) -> Callable[..., PlumeScores]:
     """Return a score that gets worse from the first call to the second."""
-    points = iter([{}, change])
     good = OperatingPoint(confidence=0.4, precision=0.9, recall=0.9, f1=0.9, false_image_rate=0.0)
-    return lambda *_: replace(good, **next(points))
+    old = PlumeScores(point=good, strong=200, strong_recall=0.95)
+    recall = change.pop("strong_recall", old.strong_recall)
+    points = iter([old, replace(old, point=replace(good, **change), strong_recall=recall)])
+    return lambda *_: next(points)
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
-    [({"f1": 0.89}, "F1 0.890, was 0.900"),
+    [({"f1": 0.8999}, "F1 0.8999, was 0.9000"),
+     ({"strong_recall": 0.9}, "recall of strong plumes 0.9000, was 0.9500"),
+     ({"false_image_rate": 0.001}, "pictures without plumes flagged 0.0010, was 0.0000"),
      ({"empty_image_rate": 0.001}, "empty pictures flagged 0.0010, was 0.0000")],
 )
 def test_weights_that_are_worse_are_kept_out_and_the_command_fails(
@@ -198,12 +217,13 @@ def test_weights_that_are_worse_are_kept_out_and_the_command_fails(
     reason: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(fine_tuning, "score_plumes", worse(change))
+    large = make_set(options.out.parent / "large", 200, frozen=True)
     manifest = (models / "MANIFEST.yaml").read_bytes()
     config = models.parent / "config.yaml"
     config.write_text(f"detector: {{models_dir: {models}, device: cpu, threads: 1}}\n")
     status = main([
         "train", "--from-review", str(options.data_dir), "--inputs", str(options.inputs[0]),
-        "--base", str(options.base), "--frozen", str(options.frozen), "--out", str(options.out),
+        "--base", str(options.base), "--frozen", str(large), "--out", str(options.out),
         "--config", str(config),
     ])
     assert status == 1
@@ -216,6 +236,40 @@ def test_weights_that_are_worse_are_kept_out_and_the_command_fails(
 def test_only_a_frozen_set_may_judge(options: FineTuneOptions, models: Path) -> None:
     with pytest.raises(ConfigurationError, match="expected a frozen set"):
         fine_tune(settings_for(models), replace(options, frozen=options.base))
+
+
+def test_a_few_pictures_may_not_judge(options: FineTuneOptions, models: Path) -> None:
+    with pytest.raises(ConfigurationError, match="received 2 and 2: too few to decide"):
+        fine_tune(settings_for(models), replace(options, judge=JudgeOptions()))
+
+
+@pytest.mark.parametrize("survey", ["{stem}", "{stem}-inj-3"])
+def test_a_survey_that_was_reviewed_may_not_judge(
+    options: FineTuneOptions, models: Path, frames: list[WaterColumnFrame], survey: str
+) -> None:
+    name = survey.format(stem=Path(frames[0].source.file).stem)
+    frozen = make_set(options.out.parent / "same", 4, frozen=True, surveys={"val": [name]})
+    with pytest.raises(ConfigurationError, match="expected no survey that was reviewed"):
+        fine_tune(settings_for(models), replace(options, frozen=frozen))
+    assert not options.out.exists()
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_the_training(
+    options: FineTuneOptions, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: Any) -> None:
+        raise PermissionError("read-only file system")
+
+    monkeypatch.setattr("sonar_watch.learning.replacing.TemporaryFile", refuse)
+    with pytest.raises(ConfigurationError, match="expected a folder that weights can be written"):
+        fine_tune(settings_for(models), options)
+    assert not options.out.exists()
+
+
+def test_an_earlier_fine_tuning_is_not_mixed_in(options: FineTuneOptions, models: Path) -> None:
+    (options.out / "set").mkdir(parents=True)
+    with pytest.raises(ConfigurationError, match="cannot be resumed; expected a new folder"):
+        fine_tune(settings_for(models), options)
 
 
 def test_a_base_that_is_kept_for_tests_is_refused(options: FineTuneOptions, models: Path) -> None:

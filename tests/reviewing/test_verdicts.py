@@ -62,6 +62,7 @@ def test_a_rejected_event_leaves_no_label_but_other_bodies_stay() -> None:
         body(found(), found(OTHER)),  # something nobody has judged
         body(found(OTHER)),
         body(found(veto="nadir stripe")),  # the event was not seen here
+        body(found(), found(veto="spoke")),  # a veto is no person's verdict
         body(),
     ],
 )
