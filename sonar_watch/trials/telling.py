@@ -122,7 +122,11 @@ def score_changes(
 
 
 def _told(first: EventChange, event: PlumeEvent, truth: _Truth) -> Told:
-    plume = shown_plume(event, truth.frames, truth.swaths) or _close_plume(event, truth)
+    shown = shown_body(event, truth.frames, truth.swaths)
+    if shown is None:
+        plume = _close_plume(event, truth)
+    else:
+        plume = shown.name if shown.class_name == "signal" else None
     foot = truth.feet.get(plume or "")
     swath = truth.swaths.get(event.best_frame_id)
     line = swath.line if swath and foot else None
@@ -162,19 +166,21 @@ def _beside(
     return round(math.hypot(*nearest), 2), inside_ellipse(nearest, event.covariance_m2)
 
 
-def shown_plume(
+def shown_body(
     event: PlumeEvent,
     frames: Mapping[str, GeolocatedFrame],
     swaths: Mapping[str, SeenSwath],
-) -> str | None:
-    """Return the plume that the event's best view lies on, or None."""
+) -> TrueBox | None:
+    """Return the true box that the event's best view lies on, or None.
+
+    That of a plume before that of a fish.
+    """
     frame, swath = frames.get(event.best_frame_id), swaths.get(event.best_frame_id)
     if frame is None or swath is None or not frame.detections:
         return None
     found = min(frame.detections, key=lambda one: abs(one.confidence - event.peak_confidence))
-    plumes = [box for box in swath.boxes if box.class_name == "signal" and box.name]
-    best = max(plumes, key=lambda box: shared(found, box), default=None)
-    return best.name if best and shared(found, best) >= LEAST_SHARED else None
+    near = [box for box in swath.boxes if shared(found, box) >= LEAST_SHARED]
+    return max(near, key=lambda box: (box.class_name == "signal", shared(found, box)), default=None)
 
 
 def shared(found: GeolocatedDetection, true: TrueBox) -> float:

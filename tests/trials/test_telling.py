@@ -94,8 +94,13 @@ def test_what_lies_on_no_plume_is_false(fields: dict[str, Any]) -> None:
 
 def test_unless_a_foot_is_close() -> None:
     """At 1000 m within 50 m: the plume is too faint there to have a true box."""
-    (told,) = tell(change("new", 10, 400 + 49, best_frame_id=FISH.frame_id))
-    assert (told.plume, told.line) == ("north", "first")
+    (told,) = tell(change("new", 10, 400 + 49, best_frame_id="unknown"))
+    assert told.plume == "north"
+
+
+def test_a_fish_close_to_a_foot_is_a_fish() -> None:
+    (told,) = tell(change("new", 10, 400 + 9, best_frame_id=FISH.frame_id))
+    assert told.plume is None
 
 
 def test_an_event_without_a_place_has_no_error() -> None:
