@@ -1,0 +1,89 @@
+"""Scores of events on real water: plumes put into real pings, and the pings as they are."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from sonar_watch.cli.common import existing
+from sonar_watch.cli.evaluate_pictures import tell, tried_settings
+from sonar_watch.cli.output import progress
+from sonar_watch.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from sonar_watch.trials.plans import Plan
+
+
+def score_injected(options: argparse.Namespace) -> int:
+    """Sail over real water; print what it comes to at every threshold, by kind and by file."""
+    from sonar_watch.trials.campaign import sail_all
+    from sonar_watch.trials.cruises import CONFIDENCES
+    from sonar_watch.trials.finders import working_confidence
+    from sonar_watch.trials.injected import summarise_kinds
+
+    plans, settings = _plans(options), tried_settings(options)
+    working = round(working_confidence(settings.detector), 2)
+    confidences = tuple(sorted({*CONFIDENCES, working}))
+    with progress("cruises", len(plans)) as advance:
+        outcomes = sail_all(
+            plans, settings, out=options.out, workers=options.workers, confidences=confidences,
+            on_done=lambda _: advance(),
+        )
+    tried = {"weights": settings.detector.weights, "sha256": outcomes[0].weights,
+             "encoding": outcomes[0].encoding, "working_confidence": working}
+    rows = [
+        {**tried, **row} for confidence in confidences
+        for row in summarise_kinds(outcomes, confidence)
+    ]
+    tell(rows, lambda: [_table(rows, working)])
+    if options.out is not None:
+        (options.out / "summary.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    return 0
+
+
+def _plans(options: argparse.Namespace) -> list[Plan]:
+    from sonar_watch.trials.injected import injected_plans
+    from sonar_watch.trials.plans import FIRST_SEED, Plan
+
+    if options.family is not None:
+        raise ConfigurationError("--family: without effect on real files, which have their sounder")
+    template = Plan(
+        seed=options.seed or FIRST_SEED,
+        depth_m=options.depth,
+        swaths=options.swaths,
+        contrast_db=options.contrast,
+    )
+    files = [existing(path).resolve() for path in options.injected]
+    return injected_plans(files, options.cruises or len(files), template)
+
+
+def _table(rows: Sequence[dict[str, Any]], working: float) -> Table:
+    from rich.table import Table
+
+    table = Table(
+        "kind", "survey", "swaths", "hours", "event recall", "false\nalerts", "per hour\n95 %",
+        "error m\nmedian, 95 %", "in ellipse", "empty\nflagged",
+        title=f"Real water at confidence {working:.2f}; {rows[0]['weights']}",
+    )
+    for row in rows:
+        if row["confidence"] != working:
+            continue
+        place, error = row["position"], row["position"]["error_m"]
+        low, high = row["false_per_hour"]["interval_95"] or (None, None)
+        table.add_row(
+            row["kind"], row["survey"], str(row["swaths"]), f"{row['hours']:.2f}",
+            _share(row["event_recall"]), str(row["false_alerts"]),
+            "-" if low is None else f"{low:.2f}-{high:.2f}",
+            "-" if error["median"] is None else f"{error['median']:.1f}, {error['p95']:.1f}",
+            _share(place["inside_ellipse"]), _share(row["empty_flagged"]),
+            style="bold" if row["survey"] == "all" else None,
+        )
+    return table
+
+
+def _share(share: dict[str, Any]) -> str:
+    return "-" if share["share"] is None else f"{share['share']:.3f} of {share['of']}"
