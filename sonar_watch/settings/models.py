@@ -87,7 +87,14 @@ class Settings:
     def fingerprint(self) -> str:
         """sha256 of all that shapes an alert: the same live and in replay, whatever the paths."""
         shaping = ("raster", "vetoes", "navigation", "position", "tracker")
-        content = {name: dataclasses.asdict(getattr(self, name)) for name in shaping}
+        content: dict[str, typing.Any] = {
+            name: dataclasses.asdict(getattr(self, name)) for name in shaping
+        }
+        content["images"] = [
+            {"pictures": dataclasses.asdict(folder.pictures),
+             "calibration": folder.calibration and dataclasses.asdict(folder.calibration)}
+            for folder in self.sources.images
+        ]  # fmt: skip
         content["detector"] = {
             "weights": str(self.detector.weights),
             "confidence": self.detector.confidence,

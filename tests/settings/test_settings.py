@@ -77,6 +77,22 @@ def test_the_fingerprint_knows_decisions_and_no_paths() -> None:
     assert parse_settings("tracker:\n  confirm_swaths: 4\n").fingerprint != plain
 
 
+def test_the_fingerprint_knows_how_pictures_are_read() -> None:
+    folder = "sources:\n  images:\n  - path: here\n"
+    read = [
+        parse_settings(text).fingerprint
+        for text in (
+            folder,
+            folder + "    pictures:\n      palette: jet\n",
+            folder + "    pictures:\n      span_db: 40\n",
+            folder + "    calibration:\n      across_track_m: [-9, 9]\n      depth_m: [0, 9]\n",
+        )
+    ]
+    assert len({*read}) == 4
+    elsewhere = folder.replace("here", "there") + "    name: other\n    rescan_s: 3\n"
+    assert parse_settings(elsewhere).fingerprint == read[0]
+
+
 def test_text_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "watch.yaml"
     path.write_bytes(b"# 3\xb0 C\n")
