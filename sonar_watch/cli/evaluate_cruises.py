@@ -37,20 +37,33 @@ def score_simulated(options: argparse.Namespace) -> int:
     from sonar_watch.trials.summary import summarise
 
     settings = tried_settings(options)
+    if options.record:
+        from sonar_watch.trials.measured import record_false_alerts, tried_weights
+
+        tried_weights(settings.detector)  # before hours of sailing for nothing
     plans = _plans(options)
     working = round(working_confidence(settings.detector), 2)
     confidences = tuple(sorted({*CONFIDENCES, working}))
     with progress("cruises" if options.cruises else "hours", len(plans)) as advance:
         outcomes = sail_all(
             plans, settings, out=options.out, workers=options.workers, confidences=confidences,
-            on_done=lambda _: advance(),
+            keep_old=options.keep_old, on_done=lambda _: advance(),
         )
     tried = {"weights": settings.detector.weights, "sha256": outcomes[0].weights,
              "encoding": outcomes[0].encoding, "working_confidence": working}
     rows = [{**tried, **summarise(outcomes, confidence)} for confidence in confidences]
-    tell([*rows, *_night_row(options, tried, outcomes)], lambda: [_table(rows, working)])
+    night = _night_row(options, tried, outcomes)
+    tell([*rows, *night], lambda: [_table(rows, working), *map(_night_table, night)])
     if options.out is not None:
-        (options.out / "summary.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
+        text = json.dumps([*rows, *night], indent=1)
+        (options.out / "summary.json").write_text(text, encoding="utf-8")
+    if options.record:
+        print_json({"recorded": str(record_false_alerts(settings.detector, outcomes))})
+    if options.plots is not None:
+        from sonar_watch.trials.curves import draw_cruises
+
+        for path in draw_cruises(rows, working, options.plots):
+            print_json({"plot": str(path)})
     return 0
 
 
@@ -78,7 +91,21 @@ def _night_row(
     if not options.nights:
         return []
     hours = round(sum(outcome.hours for outcome in outcomes), 3)
-    return [{**tried, "hours": hours, "false_alerts_per_hour": false_alert_table(outcomes)}]
+    return [{**tried, "hours": hours, "swaths": sum(outcome.swaths for outcome in outcomes),
+             "false_alerts_per_hour": false_alert_table(outcomes)}]
+
+
+def _night_table(night: dict[str, Any]) -> Table:
+    """Return what `--record` writes as a table."""
+    from rich.table import Table
+
+    per_hour = night["swaths"] / night["hours"] if night["hours"] else 0.0
+    table = Table("confidence", "false alerts per hour",
+                  title=f"Nights of {night['hours']:g} hours, {per_hour:.0f} swaths an hour")
+    for confidence, rate in night["false_alerts_per_hour"]:
+        table.add_row(f"{confidence:.2f}", f"{rate:.3f}",
+                      style="bold" if confidence == night["working_confidence"] else None)
+    return table
 
 
 def _table(rows: Sequence[dict[str, Any]], working: float) -> Table:
@@ -89,7 +116,8 @@ def _table(rows: Sequence[dict[str, Any]], working: float) -> Table:
         "error m\nmedian, 95 %", "in ellipse\n95 %", "axis over\nfootprint", "to alert s",
         "empty\nflagged",
         title=f"{rows[0]['cruises']} cruises, {rows[0]['swaths']} swaths, "
-        f"{rows[0]['hours']} hours; {rows[0]['weights']}",
+        f"{rows[0]['hours']} hours ({rows[0]['swaths_per_hour']} swaths an hour); "
+        f"{rows[0]['weights']}",
     )
     for row in rows:
         place, style = row["position"], "bold" if row["confidence"] == working else None

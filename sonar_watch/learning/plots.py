@@ -54,8 +54,14 @@ def draw_plots(
     ]
 
 
-def _axes(x_label: str, y_label: str) -> tuple[Any, Any]:
-    """Return a figure that needs no display, and its axes."""
+def open_axes(x_label: str, y_label: str) -> tuple[Any, Any]:
+    """Return a figure that needs no display, and its axes.
+
+    Raises
+    ------
+    ConfigurationError
+        matplotlib is not installed.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -68,7 +74,8 @@ def _axes(x_label: str, y_label: str) -> tuple[Any, Any]:
     return figure, axes
 
 
-def _save(figure: Any, axes: Any, path: Path) -> Path:
+def save_axes(figure: Any, axes: Any, path: Path) -> Path:
+    """Write a figure, with a legend when its axes have labels; return the path."""
     if axes.get_legend_handles_labels()[1]:
         axes.legend()
     figure.savefig(path, dpi=120)
@@ -78,20 +85,20 @@ def _save(figure: Any, axes: Any, path: Path) -> Path:
 def _draw_curve(
     pairs: Sequence[tuple[Judgement, Matching]], confidence: float, path: Path, plume: str
 ) -> Path:
-    figure, axes = _axes("recall", "precision")
+    figure, axes = open_axes("recall", "precision")
     axes.set(xlim=(0, 1.01), ylim=(0, 1.01), title="Plumes of every contrast that is asked for")
     for judgement, matching in pairs:
         scores = score(judgement, Selection(class_names=(plume,)))
         (line,) = axes.plot(scores.recall, scores.precision, label=matching.name)
         point = scores.at(confidence)
         axes.plot(point.recall, point.precision, "o", color=line.get_color())
-    return _save(figure, axes, path)
+    return save_axes(figure, axes, path)
 
 
 def _draw_sweep(
     pairs: Sequence[tuple[Judgement, Matching]], confidence: float, path: Path, plume: str
 ) -> Path:
-    figure, axes = _axes("confidence", "F1")
+    figure, axes = open_axes("confidence", "F1")
     axes.set(xlim=(0, 1), ylim=(0, 1.01), title="All plumes, and those of 8 dB and more (dashed)")
     axes.axvline(confidence, color="grey", linewidth=1)
     for judgement, matching in pairs:
@@ -99,12 +106,12 @@ def _draw_sweep(
         strong = score(judgement, Selection(class_names=(plume,), contrast_db=(8.0, math.inf)))
         (line,) = axes.plot(every.confidence, every.f1, label=matching.name)
         axes.plot(strong.confidence, strong.f1, "--", color=line.get_color())
-    return _save(figure, axes, path)
+    return save_axes(figure, axes, path)
 
 
 def _draw_contrast(judgement: Judgement, confidence: float, path: Path, plume: str) -> Path:
     """Draw the share found of each dB of contrast, the ignored ones as well."""
-    figure, axes = _axes("contrast of the plume (dB)", "found")
+    figure, axes = open_axes("contrast of the plume (dB)", "found")
     axes.set(ylim=(0, 1.05), title=f"Recall by contrast at confidence {confidence:g}")
     edges = (*STEPS_DB, math.inf)
     for low, high in pairwise(edges):
@@ -114,7 +121,7 @@ def _draw_contrast(judgement: Judgement, confidence: float, path: Path, plume: s
             axes.bar(low + 0.5, hits / of, width=0.9, color="tab:blue", alpha=0.6)
             axes.vlines(low + 0.5, bottom, top, color="black", linewidth=1)
             axes.annotate(str(of), (low + 0.5, 0.01), ha="center", fontsize=7)
-    return _save(figure, axes, path)
+    return save_axes(figure, axes, path)
 
 
 def _found_between(
@@ -132,7 +139,7 @@ def _found_between(
 
 def _draw_false(judgement: Judgement, confidence: float, path: Path, plume: str) -> Path:
     scores = score(judgement, Selection(class_names=(plume,)))
-    figure, axes = _axes("confidence", "share of pictures flagged")
+    figure, axes = open_axes("confidence", "share of pictures flagged")
     axes.set(xlim=(0, 1), title="Pictures in which a plume is found and none is")
     axes.set_yscale("symlog", linthresh=1e-3)
     axes.axvline(confidence, color="grey", linewidth=1)
@@ -141,4 +148,4 @@ def _draw_false(judgement: Judgement, confidence: float, path: Path, plume: str)
         (scores.empty_image_rate, f"nothing at all ({scores.images_empty})"),
     ):
         axes.plot(scores.confidence, rates, label=label)
-    return _save(figure, axes, path)
+    return save_axes(figure, axes, path)

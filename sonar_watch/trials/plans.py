@@ -6,6 +6,7 @@ that file as it is.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -21,12 +22,13 @@ from sonar_watch.simulation.random_scene import random_scene
 from sonar_watch.simulation.recordings import Recording, read_recording
 from sonar_watch.simulation.scene import Scene
 from sonar_watch.simulation.sounders import FAMILIES, Sounder, random_sounder, sounder_for
+from sonar_watch.simulation.structures import random_wall, random_wreck
 
 SPEED_M_S = (2.0, 5.0)
 DEPTH_M = (40.0, 3500.0)
 """Drawn evenly on a logarithmic scale, where no depth is given."""
 
-NIGHT_DEPTH_M = (1500.0, 2000.0)
+NIGHT_DEPTH_M = (200.0, 2000.0)
 RUN_IN_SWATHS = 12
 RUN_OUT_M = 300.0
 """Sailed past the last plume: its event ends, as at sea, when the ship has left it behind."""
@@ -34,7 +36,10 @@ RUN_OUT_M = 300.0
 APART_OF_DEPTH, APART_M = 0.8, 150.0
 """Plumes lie this far apart along the line, so that an event belongs to one of them."""
 
-SCHOOL_EVERY_M, DOLPHINS_EVERY_M = 250.0, 3000.0
+SCHOOL_EVERY_M, DOLPHINS_EVERY_M, WRECK_EVERY_M, WALL_EVERY_M = 250.0, 3000.0, 3000.0, 5000.0
+WRECKS_TO_M, WALLS_TO_M = 800.0, 500.0
+"""Deeper a sounder hardly shows a wreck, and there are no quays."""
+
 BUSY_SPOKES, BUSY_DASHES, BUSY_FISH = 0.25, 0.1, 40
 """What a busy night has at least; the rest is drawn as for any cruise."""
 
@@ -155,7 +160,7 @@ def _cruise(plan: Plan) -> Survey:
 
 
 def _night(plan: Plan) -> Survey:
-    """Return one long line over fish, layers and interference, and not one plume."""
+    """Return one long line over fish, layers, wrecks and interference, and not one plume."""
     drawn = _draw(plan, NIGHT_DEPTH_M)
     length = plan.hours * 3600 * drawn.speed_m_s
     survey = random_survey(
@@ -169,15 +174,33 @@ def _night(plan: Plan) -> Survey:
         dash_chance=max(noise.dash_chance, BUSY_DASHES),
         fish_count=max(noise.fish_count, BUSY_FISH),
     )
-    rng = np.random.default_rng((plan.seed, 2))
-    dolphins = tuple(
-        random_dolphins(
-            rng, float(rng.uniform(-0.5, 0.5) * drawn.depth_m),
-            float(rng.uniform(-0.5, 0.5) * length), drawn.depth_m,
-        )
-        for _ in range(round(length / DOLPHINS_EVERY_M))
+    rng, depth_m = np.random.default_rng((plan.seed, 2)), drawn.depth_m
+    scene = replace(
+        survey.scene,
+        noise=busy,
+        dolphins=tuple(random_dolphins(rng, *place, depth_m)
+                       for place in _places(rng, drawn, length, DOLPHINS_EVERY_M)),
+        wrecks=tuple(random_wreck(rng, *place, depth_m)
+                     for place in _places(rng, drawn, length, WRECK_EVERY_M, WRECKS_TO_M)),
+        walls=tuple(random_wall(rng, *place, depth_m, 0.0)
+                    for place in _places(rng, drawn, length, WALL_EVERY_M, WALLS_TO_M)),
     )
-    return _sailed(plan, replace(survey.scene, noise=busy, dolphins=dolphins), drawn, length)
+    return _sailed(plan, scene, drawn, length)
+
+
+def _places(
+    rng: np.random.Generator,
+    drawn: _Drawn,
+    length_m: float,
+    every_m: float,
+    deepest_m: float = math.inf,
+) -> list[tuple[float, float]]:
+    """Return places east and north beside a line; none where it is too deep for them."""
+    count = round(length_m / every_m) if drawn.depth_m <= deepest_m else 0
+    return [
+        (float(rng.uniform(-0.5, 0.5) * drawn.depth_m), float(rng.uniform(-0.5, 0.5) * length_m))
+        for _ in range(count)
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,10 +24,10 @@ FEWEST_SWATHS = 3
 def summarise(outcomes: Sequence[Outcome], confidence: float) -> dict[str, Any]:
     """Return the figures of all outcomes at one threshold, JSON-able.
 
-    Keys: `cruises`, `swaths`, `hours`, `confidence`; `event_recall` (of passes strong on
-    `FEWEST_SWATHS` swaths and more), `any_recall` (of passes visible at all); `false_alerts` and
-    `false_per_hour`; `duplicates` (second events of one pass); `position` (error, share inside
-    the ellipse, its size over the beam footprint); `by_depth` (recall and position in bands of
+    Keys: `cruises`, `swaths`, `hours`, `swaths_per_hour`, `confidence`; `event_recall` (of
+    passes strong on `FEWEST_SWATHS` swaths and more), `any_recall` (of passes visible at all);
+    `false_alerts` and `false_per_hour`; `duplicates` (second events of one pass); `position`
+    (error, share inside the ellipse, its size over the beam footprint); `by_depth` (recall and position in bands of
     water depth); `time_to_alert_s`; `empty_flagged`.
     """
     key = key_of(confidence)
@@ -42,6 +42,7 @@ def summarise(outcomes: Sequence[Outcome], confidence: float) -> dict[str, Any]:
         "cruises": len(outcomes),
         "swaths": sum(outcome.swaths for outcome in outcomes),
         "hours": round(hours, 3),
+        "swaths_per_hour": round(sum(one.swaths for one in outcomes) / hours, 1) if hours else None,
         "confidence": confidence,
         "event_recall": strong,
         "any_recall": visible,

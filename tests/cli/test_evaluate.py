@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from sonar_watch.cli import main
+from sonar_watch.detection.weights import (
+    WeightsEntry,
+    WeightsFile,
+    read_manifest,
+    write_manifest,
+)
 from sonar_watch.images import write_png
 from sonar_watch.learning.annotations import write_dataset
 from sonar_watch.learning.evaluation import SWEEP
+from sonar_watch.trials import campaign
+from sonar_watch.trials.cruises import Outcome, key_of
+from sonar_watch.trials.plans import Plan
 
 BOXES = "frame_id,across_track_min_m,across_track_max_m,depth_min_m,depth_max_m\n"
 
@@ -112,7 +123,44 @@ def test_a_cruise_from_the_command_line(
     assert len(json.loads((tmp_path / "summary.json").read_text("utf-8"))) == len(rows)
 
 
-def _config(folder: Path) -> Path:
+def test_a_night_is_told_kept_and_recorded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = WeightsEntry(
+        name="plume-n", classes=("signal",), input_size=(32, 32),
+        files={"openvino": WeightsFile(path=tmp_path / "plume-n.xml", sha256="ab" * 32)},
+    )
+    write_manifest(tmp_path, {"plume-n": entry})
+    monkeypatch.setattr(campaign, "sail_all", _quiet_nights)
+    words = ["--nights", "2", "--record", "--out", str(tmp_path), "--plots", str(tmp_path),
+             "--config", str(_config(tmp_path, f", models_dir: {tmp_path}"))]
+    assert main(["evaluate", *words]) == 0
+    rows = lines(capsys)
+    night = next(row for row in rows if "false_alerts_per_hour" in row)
+    assert (night["hours"], night["swaths"]) == (2.0, 400)
+    assert {rate for _, rate in night["false_alerts_per_hour"]} == {0.0}
+    assert rows[0]["swaths_per_hour"] == 200.0
+    assert json.loads((tmp_path / "summary.json").read_text("utf-8"))[-1] == night
+    kept = read_manifest(tmp_path)["plume-n"]
+    assert (kept.false_alert_hours, len(kept.false_alerts_per_hour)) == (
+        2.0, len(night["false_alerts_per_hour"]),
+    )
+    assert [Path(row["plot"]).name for row in rows if "plot" in row] == ["false_alerts.png"]
+
+
+def _quiet_nights(plans: Sequence[Plan], *_: object, **fields: Any) -> list[Outcome]:
+    told: dict[str, tuple[Any, ...]] = {key_of(one): () for one in fields["confidences"]}
+    return [
+        Outcome(
+            plan=plan, sounder="em304", depth_m=500.0, swaths=200, hours=plan.hours, cpu_ms=9.0,
+            weights="ab" * 32, config="", code="", encoding="layers", runtime="test", empty=200,
+            empty_flagged=dict.fromkeys(told, 0), passes=(), told=told,
+        )
+        for plan in plans
+    ]
+
+
+def _config(folder: Path, more: str = "") -> Path:
     path = folder / "settings.yaml"
-    path.write_text("detector: {device: cpu, threads: 1}\n", encoding="utf-8")
+    path.write_text(f"detector: {{device: cpu, threads: 1{more}}}\n", encoding="utf-8")
     return path

@@ -50,9 +50,18 @@ def test_a_night_has_no_plume_and_much_else() -> None:
     assert survey.scene.plumes == ()
     assert len(survey.scene.schools) > 10
     assert survey.scene.noise.fish_count >= BUSY_FISH
-    assert 1500 <= survey.scene.seabed.depth_m <= 2000
+    assert 200 <= survey.scene.seabed.depth_m <= 2000
     (line,) = survey.lines
     assert (line.end_utc - line.start_utc).total_seconds() > 1800
+
+
+def test_a_shallow_night_has_wrecks_and_walls() -> None:
+    shallow, deep = (Plan(kind="night", seed=9, depth_m=depth, hours=1.5).survey().scene
+                     for depth in (300.0, 1500.0))
+    assert len(shallow.wrecks) >= 2
+    assert len(shallow.walls) >= 1
+    assert (deep.wrecks, deep.walls) == ((), ())
+    assert deep.dolphins
 
 
 @pytest.mark.parametrize(
