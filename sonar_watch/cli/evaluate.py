@@ -12,17 +12,19 @@ DEFAULTS = {
     "split": "val", "weights": None, "encoding": "as-is", "confidence": None, "plots": None,
     "out": None, "cruise": None, "baseline": None, "seed": None, "depth": None, "family": None,
     "contrast": None, "swaths": 300, "workers": 1, "record": False, "keep_old": False,
-    "detections": None, "radius": 50.0,
+    "detections": None, "radius": 50.0, "injected": None,
 }
 """What an option is when nobody asks for it."""
 
 _TRIED = ("weights", "encoding", "confidence", "plots", "out")
 _SAILED = (*_TRIED, "seed", "depth", "family", "workers", "keep_old")
+_INJECTED = (*(set(_SAILED) - {"family", "plots"}), "contrast", "swaths")
 USED = {
     "DATA": (*_TRIED, "split", "baseline"),
     "--cruise": ("cruise",),
     "--cruises": (*_SAILED, "contrast", "swaths"),
     "--nights": (*_SAILED, "record"),
+    "--injected": ("injected", *_INJECTED),
     "--picks": ("weights", "confidence", "detections", "radius"),
 }
 """Which options matter to what is asked for."""
@@ -30,6 +32,7 @@ USED = {
 SAID = {
     "DATA": "labelled pictures", "--cruise": "the events of a replay",
     "--cruises": "simulated cruises", "--nights": "nights", "--picks": "picks",
+    "--injected": "plumes put into real files",
 }
 
 EPILOG = """\
@@ -42,6 +45,7 @@ CRUISES    evaluate --cruises 100 --out DIR        what counts at sea, on simula
            evaluate --nights 24 --out DIR          false alerts of nights without one plume
              --record                              ... into the MANIFEST.yaml of the weights
            evaluate CRUISE --cruise REPLAY         events of a replay beside a cruise's truth
+           evaluate --injected FILE... --cruises N plumes put into real pings, and those as they are
   Cruises run in memory through the same watch as at sea. What is in DIR is not sailed again.
 
 PICKS      evaluate --picks A.csv B.csv [--detections detections.jsonl]
@@ -94,6 +98,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_simulated(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--cruises", type=whole_number, metavar="N", help="so many simulated cruises")
+    add("--injected", type=Path, nargs="+", metavar="FILE",
+        help="raw files with water column: cruises over plumes put into their pings, and the "
+        "files as they are")
     add("--nights", type=positive, metavar="HOURS", help="a night without plumes")
     add("--seed", type=whole_number, help="of the first; the others follow")
     add("--depth", type=positive, metavar="M",
@@ -129,6 +136,10 @@ def run(options: argparse.Namespace) -> int:
             f"{' and '.join(asked) or 'none'}"
         )
     _refuse_idle(options, asked[0])
+    if options.injected:
+        from sonar_watch.cli.evaluate_injected import score_injected
+
+        return score_injected(options)
     if options.picks:
         from sonar_watch.cli.evaluate_picks import score_picks
 
@@ -149,6 +160,8 @@ def run(options: argparse.Namespace) -> int:
 def _refuse_idle(options: argparse.Namespace, asked: str) -> None:
     """Refuse options that do nothing here: who gives one expects something of it."""
     mode = f"--{asked}" if asked != "data" else "--cruise" if options.cruise else "DATA"
+    if asked == "cruises" and options.injected:
+        mode = "--injected"
     idle = [
         f"--{name.replace('_', '-')}" for name, default in DEFAULTS.items()
         if name not in USED[mode] and getattr(options, name) != default

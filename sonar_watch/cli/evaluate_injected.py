@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from sonar_watch.cli.common import existing
 from sonar_watch.cli.evaluate_pictures import tell, tried_settings
 from sonar_watch.cli.output import progress
-from sonar_watch.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -31,7 +30,7 @@ def score_injected(options: argparse.Namespace) -> int:
     with progress("cruises", len(plans)) as advance:
         outcomes = sail_all(
             plans, settings, out=options.out, workers=options.workers, confidences=confidences,
-            on_done=lambda _: advance(),
+            on_done=lambda _: advance(), keep_old=options.keep_old,
         )
     tried = {"weights": settings.detector.weights, "sha256": outcomes[0].weights,
              "encoding": outcomes[0].encoding, "working_confidence": working}
@@ -49,8 +48,6 @@ def _plans(options: argparse.Namespace) -> list[Plan]:
     from sonar_watch.trials.injected import injected_plans
     from sonar_watch.trials.plans import FIRST_SEED, Plan
 
-    if options.family is not None:
-        raise ConfigurationError("--family: without effect on real files, which have their sounder")
     template = Plan(
         seed=options.seed or FIRST_SEED,
         depth_m=options.depth,
@@ -58,7 +55,7 @@ def _plans(options: argparse.Namespace) -> list[Plan]:
         contrast_db=options.contrast,
     )
     files = [existing(path).resolve() for path in options.injected]
-    return injected_plans(files, options.cruises or len(files), template)
+    return injected_plans(files, options.cruises, template)
 
 
 def _table(rows: Sequence[dict[str, Any]], working: float) -> Table:
