@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from sonar_watch.errors import ConfigurationError
@@ -59,3 +60,35 @@ def positive(text: str) -> float:
     if not number > 0:
         raise argparse.ArgumentTypeError(f"expected a number above 0, received {text}")
     return number
+
+
+def refuse_idle(
+    options: argparse.Namespace,
+    add_arguments: Callable[[argparse.ArgumentParser], None],
+    flags: Iterable[str],
+    where: str,
+) -> None:
+    """Refuse options that do nothing here: who gives one expects something of it.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+    add_arguments : callable
+        The command's own; says the defaults.
+    flags : iterable of str
+        Such as "--seed"; as named in the attribute, with hyphens.
+    where : str
+        Ends the message "--seed: without effect ...".
+
+    Raises
+    ------
+    ConfigurationError
+        One of them is not what it is by default.
+    """
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    names = {flag: flag.removeprefix("--").replace("-", "_") for flag in flags}
+    idle = [flag for flag, name in names.items()
+            if getattr(options, name) != parser.get_default(name)]
+    if idle:
+        raise ConfigurationError(f"{', '.join(idle)}: without effect {where}")

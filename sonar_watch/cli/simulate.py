@@ -5,9 +5,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from sonar_watch.cli.common import expect_new_folder, whole_number
+from sonar_watch.cli.common import expect_new_folder, refuse_idle, whole_number
 from sonar_watch.cli.output import print_json, progress
 from sonar_watch.errors import ConfigurationError
+
+_CRUISE_FLAGS = ("--sounder", "--depth", "--plumes", "--schools", "--lines", "--length",
+                 "--contrast")
+_SET_FLAGS = ("--scenes", "--swaths", "--warm-up", "--pictures", "--depth-range", "--validation",
+              "--encoding", "--grey-share", "--disturbed-share", "--sheet", "--workers",
+              "--inject", "--inject-validation", "--inject-share", "--frozen")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +51,14 @@ def _add_scene_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--scenes", type=int, default=1000, help="(default: %(default)s)")
     group.add_argument(
         "--swaths", type=int, default=15, help="of a scene, consecutive (default: %(default)s)"
+    )
+    group.add_argument(
+        "--warm-up", type=int, default=4, metavar="N",
+        help="of those, the first that only fill the memory of the pictures (default: %(default)s)",
+    )
+    group.add_argument(
+        "--depth-range", type=float, nargs=2, default=(30.0, 4000.0), metavar="M",
+        help="least and greatest water depth (default: 30 4000)",
     )
     group.add_argument(
         "--pictures", type=int, default=6, help="kept of each scene (default: %(default)s)"
@@ -97,13 +111,28 @@ def _add_real_arguments(group: argparse._ArgumentGroup) -> None:
         "--frozen",
         action="store_true",
         help="a test set, which training refuses: validation alone, with the untouched pings of "
-        "the --inject files; needs a seed that models/frozen.yaml reserves",
+        "the --inject files; needs a seed and files that models/frozen.yaml reserves",
     )
 
 
 def run(options: argparse.Namespace) -> int:
     """Write what was asked for."""
+    _refuse_idle(options)
     return _make_dataset(options) if options.kind == "dataset" else _sail(options)
+
+
+def _refuse_idle(options: argparse.Namespace) -> None:
+    where = f"with --kind {options.kind}"
+    if options.kind != "dataset":
+        refuse_idle(options, add_arguments, _SET_FLAGS, where)
+        if options.kind == "demo":
+            refuse_idle(options, add_arguments, ("--seed", *_CRUISE_FLAGS), where)
+        return
+    refuse_idle(options, add_arguments, (*_CRUISE_FLAGS, "--pace"), where)
+    if options.frozen:
+        refuse_idle(options, add_arguments, ("--validation",), "with --frozen")
+    if not options.inject and not options.inject_validation:
+        refuse_idle(options, add_arguments, ("--inject-share",), "without --inject")
 
 
 def _make_dataset(options: argparse.Namespace) -> int:
@@ -113,6 +142,8 @@ def _make_dataset(options: argparse.Namespace) -> int:
     wanted = DatasetOptions(
         scenes=options.scenes,
         swaths_per_scene=options.swaths,
+        warm_up=options.warm_up,
+        depth_m=(options.depth_range[0], options.depth_range[1]),
         pictures_per_scene=options.pictures,
         validation_share=options.validation,
         seed=options.seed,

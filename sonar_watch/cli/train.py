@@ -5,10 +5,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from sonar_watch.cli.common import existing
+from sonar_watch.cli.common import existing, refuse_idle
 from sonar_watch.cli.output import print_json, progress
-from sonar_watch.cli.train_review import add_review_arguments, learn_from_reviews
+from sonar_watch.cli.train_review import REVIEW_FLAGS, add_review_arguments, learn_from_reviews
 from sonar_watch.errors import ConfigurationError
+
+_EXPORT_FLAGS = ("--models", "--export-size", "--encoding", "--note")
+_RECIPE_FLAGS = ("--size", "--hours", "--zoom", "--shift", "--brightness", "--mosaic",
+                 "--grey-share", "--cold-share", "--workers", "--cache", "--precision",
+                 "--fraction")
+_SET_FLAGS = ("--name", *_EXPORT_FLAGS, "--classes", "--model", "--from", "--spread-grey",
+              "--resume", *_RECIPE_FLAGS)
+"""What belongs to training on DATA; the rest of the recipe serves reviews as well."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,12 +32,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model", default=None, help="architecture (that of --from, else yolov8n.yaml)"
     )
     parser.add_argument(
-        "--from", dest="start", type=Path, default=None, metavar="WEIGHTS",
+        "--from", type=Path, default=None, metavar="WEIGHTS",
         help="start from these weights (.pt) instead of random ones",
     )
     parser.add_argument(
         "--spread-grey", action="store_true",
         help="they know grey pictures: look at the contrast layer alone at first",
+    )
+    parser.add_argument(
+        "--classes", nargs="+", default=(), metavar="NAME",
+        help="learn these classes of DATA alone, the others become background (default: all)",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda:0")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
@@ -74,18 +86,24 @@ def _add_recipe(parser: argparse._ArgumentGroup) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train, and export when a name is given; or fine-tune on a watch's reviews."""
+    _refuse_idle(options)
     if options.from_review is not None:
         return learn_from_reviews(options)
     if options.data is None:
         raise ConfigurationError("expected DATA, or --from-review with its inputs")
+    if options.name:
+        from sonar_watch.learning.replacing import expect_writable
+
+        expect_writable(options.models)
     from sonar_watch.learning.progress import TrainingProgress
     from sonar_watch.learning.training import TrainingOptions, train
 
     wanted = TrainingOptions(
         data=existing(options.data),
         out=options.out,
+        classes=tuple(options.classes),
         model=options.model,
-        start_from=options.start,
+        start_from=getattr(options, "from"),
         spread_grey=options.spread_grey,
         image_size=options.size,
         epochs=30 if options.epochs is None else options.epochs,
@@ -117,6 +135,19 @@ def run(options: argparse.Namespace) -> int:
     if options.name:
         _export(checkpoint, options)
     return 0
+
+
+def _refuse_idle(options: argparse.Namespace) -> None:
+    if options.from_review is not None:
+        if options.data is not None:
+            raise ConfigurationError("DATA: without effect with --from-review; see --base")
+        refuse_idle(options, add_arguments, _SET_FLAGS, "with --from-review")
+        return
+    refuse_idle(options, add_arguments, REVIEW_FLAGS, "without --from-review")
+    if not options.name:
+        refuse_idle(options, add_arguments, _EXPORT_FLAGS, "without --name")
+    if getattr(options, "from") is None:
+        refuse_idle(options, add_arguments, ("--spread-grey",), "without --from")
 
 
 def _export(checkpoint: Path, options: argparse.Namespace) -> None:

@@ -11,6 +11,9 @@ from sonar_watch.cli.common import EXIT_FAILED, add_config, existing
 from sonar_watch.cli.output import print_json, progress
 from sonar_watch.errors import ConfigurationError
 
+REVIEW_FLAGS = ("--inputs", "--base", "--frozen", "--split", "--config")
+"""What only reviews need."""
+
 log = logging.getLogger(__name__)
 
 
@@ -19,7 +22,9 @@ def add_review_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "from reviews",
         "fine-tune the weights of a watch on what its people confirmed and rejected; they are "
-        "replaced only when a frozen test set gets no worse, else the command fails",
+        "replaced only when on a frozen test set F1 is not lower at all, no more pictures without "
+        "plumes are flagged, and recall of plumes of 8 dB and more is not lower by more than its "
+        "standard error; else the command fails",
     )
     group.add_argument(
         "--from-review", type=Path, default=None, metavar="DIR",
@@ -35,7 +40,8 @@ def add_review_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--frozen", type=Path, default=None, metavar="SET",
-        help="dataset.yaml of the frozen set that decides",
+        help="dataset.yaml of the frozen set that decides: 100 plumes and 100 empty pictures or "
+        "more, of surveys that were not reviewed",
     )
     group.add_argument("--split", default="val", help="of the frozen set (default %(default)s)")
     add_config(parser)

@@ -6,8 +6,6 @@ from goes with them. What was rejected comes several times, because it fooled th
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ from sonar_watch.learning.annotations import (
     write_dataset,
     write_labels,
 )
+from sonar_watch.learning.classes import link_or_copy
 from sonar_watch.learning.frozen import refuse_frozen
 
 
@@ -177,13 +176,6 @@ def _sample(images: Sequence[Path], count: int, seed: int) -> list[Path]:
 def _borrow(image: Path, out: Path, stem: str) -> None:
     """Take an image of the base set and its labels over, without a copy where that can be."""
     target = out / "images" / "train" / f"{stem}{image.suffix.lower()}"
-    _link(image, target)
+    link_or_copy(image, target)
     if label_path(image).exists():
-        _link(label_path(image), label_path(target))
-
-
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # another disk, or one without links
-        shutil.copyfile(source, target)
+        link_or_copy(label_path(image), label_path(target))

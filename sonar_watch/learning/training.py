@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import math
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from sonar_watch.detection.offline import import_ultralytics
 from sonar_watch.errors import ConfigurationError
 from sonar_watch.learning.augmentation import LayerJitter, adapt
+from sonar_watch.learning.classes import keep_classes
 from sonar_watch.learning.frozen import refuse_frozen, refuse_shared_surveys
 from sonar_watch.learning.progress import ProgressListener, listeners
 from sonar_watch.learning.warm_start import START_NAME, prepare_start
@@ -31,6 +32,8 @@ class TrainingOptions:
         The dataset's YAML file (see `learning.annotations.write_dataset`).
     out : Path
         Folder for checkpoints; made when missing. Keep it outside the source tree.
+    classes : tuple of str
+        Those of the set to learn, in their new order; the others become background. () is all.
     model : str or None
         Architecture, such as "yolov8n.yaml"; None takes that of `start_from`, or yolov8n.
     start_from : Path or None
@@ -94,6 +97,7 @@ class TrainingOptions:
 
     data: Path
     out: Path
+    classes: tuple[str, ...] = ()
     model: str | None = None
     start_from: Path | None = None
     spread_grey: bool = False
@@ -164,7 +168,8 @@ def train(options: TrainingOptions, on_progress: ProgressListener | None = None)
     ------
     ConfigurationError
         The dataset's file is missing or kept for tests, its splits share a survey, there is
-        nothing left to resume, or the weights to start from are of another architecture.
+        nothing left to resume, it lacks a class of `classes`, or the weights to start from are
+        of another architecture.
     WeightsError
         `start_from` is missing or is no detector's checkpoint.
     """
@@ -176,6 +181,9 @@ def train(options: TrainingOptions, on_progress: ProgressListener | None = None)
     import torch
 
     out = options.out.resolve()
+    if options.classes:
+        data = keep_classes(options.data, options.classes, out / "classes")
+        options = replace(options, data=data)
     start = _resume_point(out) if options.resume else None
     if start is None and options.start_from is not None:
         prepare_start(options.start_from, options.model, options.spread_grey, out)

@@ -201,3 +201,22 @@ def test_a_checkpoint_cut_by_the_power_failing_does_not_stop_the_resuming(tmp_pa
     last.write_bytes(last.read_bytes()[:1000])
     assert train(options) == last
     assert not list(last.parent.glob("resume*"))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_one_class_is_learned_and_resumed_alone(tmp_path: Path) -> None:
+    options = TrainingOptions(
+        data=make_dataset(tmp_path / "set", images=2), out=tmp_path / "run", classes=("signal",),
+        model="yolov8n.yaml", image_size=32, epochs=2, batch=2, threads=1, device="cpu",
+        resume=True,
+    )
+
+    def stop(progress: TrainingProgress) -> None:
+        if progress.epoch == 2:
+            raise PowerGoneError
+
+    with pytest.raises(PowerGoneError):
+        train(options, stop)
+    entry = export_weights(train(options), "one", tmp_path / "models")
+    assert entry.classes == ("signal",)
