@@ -1,7 +1,8 @@
 """Surveys whose pings are real ones: a recording played forth and back under a ship on a line.
 
 `injected_survey` puts plumes, one after the other, and fish into them; `untouched_survey` leaves
-them as they are. The ship's way is made up: a straight line, level, the fan straight below.
+them as they are, `deepened_survey` but for the metres. The ship's way is made up: a straight
+line, level, the fan straight below.
 
 With bodies the pings become those of a sea of the bodies' size: a harbour 4 m deep, its metres
 made fifty times as long, is a sea of 200 m, with the cycle and the step of one. Angles,
@@ -170,6 +171,14 @@ def injected_survey(
         stretch=stretch,
         injected=True,
     )
+
+
+def deepened_survey(
+    name: str, seed: int, recording: Recording, *, swaths: int, depth_m: float | None = None
+) -> PlayedSurvey:
+    """Return the same line as `injected_survey`, and nothing put into the pings."""
+    survey = injected_survey(name, seed, recording, swaths=swaths, depth_m=depth_m)
+    return replace(survey, scene=Scene(seabed=survey.scene.seabed), injected=False)
 
 
 def untouched_survey(name: str, recording: Recording, *, swaths: int) -> PlayedSurvey:

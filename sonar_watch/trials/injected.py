@@ -20,7 +20,10 @@ from sonar_watch.trials.summary import summarise
 
 
 def injected_plans(files: Sequence[Path], count: int, template: Plan) -> list[Plan]:
-    """Return cruises over plumes in real water, then each file once as it is.
+    """Return cruises over plumes in real water, then each file without: deepened, and as it is.
+
+    Alerts over a real file as it is are few metres and seconds apart; deepened to a sea in which
+    a watch works they say more about the false alerts to expect there.
 
     Parameters
     ----------
@@ -29,7 +32,8 @@ def injected_plans(files: Sequence[Path], count: int, template: Plan) -> list[Pl
     count : int
         Cruises with plumes, shared out between the files; plans of one file come in a row.
     template : Plan
-        Its seed is that of the first; depth and contrast are for those with plumes.
+        Its seed is that of the first; the depth is not for files as they are, the contrast for
+        plumes.
 
     Raises
     ------
@@ -51,11 +55,10 @@ def injected_plans(files: Sequence[Path], count: int, template: Plan) -> list[Pl
                 file=str(files[each % len(files)]))
         for each in seas
     ]
-    real = [
-        replace(template, kind="real", file=str(path), depth_m=None, contrast_db=None)
-        for path in files
-    ]
-    return [*injected, *real]
+    bare = [replace(template, file=str(path), contrast_db=None, kind=kind,
+                    depth_m=template.depth_m if kind == "deepened" else None)
+            for path in files for kind in ("deepened", "real")]
+    return [*injected, *bare]
 
 
 def summarise_kinds(outcomes: Sequence[Outcome], confidence: float) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ import numpy as np
 from sonar_watch.errors import ConfigurationError
 from sonar_watch.simulation.cruise import Line, Survey, ping_cycle_s, random_survey
 from sonar_watch.simulation.fish import random_dolphins
-from sonar_watch.simulation.played import injected_survey, untouched_survey
+from sonar_watch.simulation.played import deepened_survey, injected_survey, untouched_survey
 from sonar_watch.simulation.random_scene import random_scene
 from sonar_watch.simulation.recordings import Recording, read_recording
 from sonar_watch.simulation.scene import Scene
@@ -46,7 +46,7 @@ BUSY_SPOKES, BUSY_DASHES, BUSY_FISH = 0.25, 0.1, 40
 FIRST_SEED = 7_000_001
 """Seeds of trials begin here: no training set is made from them."""
 
-_PLAYED = ("injected", "real")
+_PLAYED = ("injected", "deepened", "real")
 _START_UTC = datetime(2026, 6, 1, 20, 0, 0, tzinfo=UTC)
 
 
@@ -56,7 +56,7 @@ class Plan:
 
     Parameters
     ----------
-    kind : {"cruise", "night", "injected", "real"}
+    kind : {"cruise", "night", "injected", "deepened", "real"}
     seed : int
         Decides everything that is not given.
     depth_m : float or None
@@ -71,8 +71,8 @@ class Plan:
     contrast_db : float or None
         Of every plume; drawn when None.
     file : str or None
-        Of "injected" and "real" only: the raw file whose pings are played; `seed` says nothing
-        about "real" ones.
+        Of the last three kinds only: the raw file whose pings are played, with plumes in them,
+        as those of a deeper sea, and as they are. `seed` says nothing about "real" ones.
     """
 
     kind: str = "cruise"
@@ -87,12 +87,11 @@ class Plan:
     def __post_init__(self) -> None:
         if self.kind not in ("cruise", "night", *_PLAYED):
             raise ConfigurationError(
-                f"kind: expected cruise, night, injected or real, received {self.kind!r}"
+                f"kind: expected cruise, night or one of {_PLAYED}, received {self.kind!r}"
             )
         if (self.file is not None) != (self.kind in _PLAYED):
             raise ConfigurationError(
-                f"expected a file for injected and real plans alone, received {self.file!r} "
-                f"for {self.kind}"
+                f"expected a file for {_PLAYED} alone, received {self.file!r} for {self.kind}"
             )
         if self.swaths < 1 or not self.hours > 0:
             raise ConfigurationError(
@@ -135,6 +134,10 @@ def _recording(file: str) -> Recording:
 def _played(plan: Plan, recording: Recording) -> Survey:
     if plan.kind == "real":
         return untouched_survey(plan.name, recording, swaths=plan.swaths)
+    if plan.kind == "deepened":
+        return deepened_survey(
+            plan.name, plan.seed, recording, swaths=plan.swaths, depth_m=plan.depth_m
+        )
     return injected_survey(
         plan.name, plan.seed, recording,
         swaths=plan.swaths, depth_m=plan.depth_m, contrast_db=plan.contrast_db,

@@ -11,7 +11,12 @@ from realdata import real_data
 from sonar_watch.records import WaterColumnPing
 from sonar_watch.simulation.cruise import random_survey
 from sonar_watch.simulation.echo import hear
-from sonar_watch.simulation.played import PlayedSurvey, injected_survey, untouched_survey
+from sonar_watch.simulation.played import (
+    PlayedSurvey,
+    deepened_survey,
+    injected_survey,
+    untouched_survey,
+)
 from sonar_watch.simulation.recordings import Recording, read_recording
 from sonar_watch.watercolumn.raster import Rasteriser
 
@@ -60,6 +65,19 @@ def test_a_shallow_recording_becomes_a_sea_of_the_depth_asked_for() -> None:
     assert seabed_m(survey.hear(state)[0]) == pytest.approx(300.0, rel=0.05)
     assert survey.scene.plumes
     assert survey.scene.walls == survey.scene.layers == ()
+
+
+def test_a_deepened_survey_is_the_same_sea_and_nothing_put_into_it() -> None:
+    recording = stand_in()
+    deepened = deepened_survey("x", 5, recording, swaths=SWATHS, depth_m=300.0)
+    (line,) = deepened.lines
+    assert (line,) == injected(recording).lines
+    for state in list(deepened.states(line))[::9]:
+        ping, boxes = deepened.hear(state)
+        source = recording.pings[recording.order(state.ping_counter - 1)]
+        assert boxes == ()
+        assert np.array_equal(ping.samples_half_db, source.samples_half_db)
+    assert seabed_m(ping) == pytest.approx(300.0, rel=0.05)
 
 
 def test_plumes_are_heard_where_the_truth_puts_them() -> None:
