@@ -141,7 +141,7 @@ class Watch:
 
     def _stages(self, settings: Settings, tense: Tense) -> Stages:
         album = EvidenceAlbum(settings.data_dir / EVENTS_FOLDER)
-        raster = Rasteriser(settings.raster)
+        raster = Rasteriser(settings.raster, absolute=self.detector.wants_absolute)
         raster.restore(self.journal.memory())
         return Stages(
             raster=raster,

@@ -162,7 +162,7 @@ class Detector:
     def _fit(self, image: ByteImage) -> tuple[ByteImage, Letterbox]:
         """Return the image as the network takes it; how depends on the image alone."""
         size = self._entry.input_size
-        if self._entry.encoding == "grey" and image.ndim == 3 and image.shape[2] == 3:
+        if self._entry.encoding != "layers" and image.ndim == 3 and image.shape[2] == 3:
             image = image[..., 1]
         if self._entry.resizable and image.size:
             size = snug_size(image.shape[1], image.shape[0], size)

@@ -30,7 +30,7 @@ A model that others published, such as a plume detector of YOLOv5, is run from i
         class_map: {fluid: signal}    # what this watch calls them
         input_size: [640, 640]        # that of the export
         head: yolov5                  # objectness and classes; raw maps are worked out, too
-        encoding: grey                # it is shown the middle channel alone
+        encoding: grey                # it is shown the contrast alone; or absolute, see there
         # anchors: [[10, 13, 16, 30, 33, 23], ...]   # raw maps only, where training fitted them
 """
 
@@ -57,7 +57,8 @@ SCHEMA = "sonar_watch.models/1"
 MODELS_VARIABLE = "SONAR_WATCH_MODELS"
 Head = Literal["nms", "end2end", "yolov5"]
 HEADS: tuple[Head, ...] = ("nms", "end2end", "yolov5")
-Shown = Literal["layers", "grey"]
+Shown = Literal["layers", "grey", "absolute"]
+SHOWN: tuple[Shown, ...] = ("layers", "grey", "absolute")
 Role = Literal["torch", "openvino", "openvino_weights", "onnx"]
 ROLES: tuple[Role, ...] = ("torch", "openvino", "openvino_weights", "onnx")
 
@@ -114,8 +115,9 @@ class WeightsEntry:
     head : {"nms", "end2end", "yolov5"}
         "nms": raw boxes that overlap, thinned out after the network. "end2end": final boxes.
         "yolov5": raw boxes with objectness, thinned out after the network.
-    encoding : {"layers", "grey"}
-        What the network is shown of a picture of three channels: all, or the middle one thrice.
+    encoding : {"layers", "grey", "absolute"}
+        What the network is shown of a picture of three channels: all, or the middle one thrice;
+        "absolute" asks whoever draws for a picture of recorded levels instead.
     class_map : mapping of str to str
         Another name for some of the classes.
     anchors : tuple of tuple of float
@@ -243,8 +245,8 @@ def _check_entry(entry: WeightsEntry, manifest: Path) -> None:
     where = f"{manifest}: model {entry.name!r}"
     if entry.head not in HEADS:
         raise WeightsError(f"{where}: head: expected one of {HEADS}, received {entry.head!r}")
-    if entry.encoding not in ("layers", "grey"):
-        raise WeightsError(f"{where}: encoding: expected layers or grey, got {entry.encoding!r}")
+    if entry.encoding not in SHOWN:
+        raise WeightsError(f"{where}: encoding: expected one of {SHOWN}, got {entry.encoding!r}")
     if set(entry.class_map) - set(entry.classes):
         raise WeightsError(f"{where}: class_map: expected some of {entry.classes}")
     if any(len(row) != 6 for row in entry.anchors):

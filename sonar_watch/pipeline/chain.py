@@ -250,7 +250,7 @@ class Pipeline:
         try:
             return self._stages.detector.find([frame])[0]
         except Exception as error:  # noqa: BLE001 - as above
-            blank = replace(frame, image=np.zeros_like(frame.image))
+            blank = replace(frame, image=np.zeros_like(frame.image), absolute=None)
             self._stages.detector.find([blank])
             self._give_up(frame, error, batch)
             return None

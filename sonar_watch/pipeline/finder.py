@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from sonar_watch.detection.detections import Detections
+from sonar_watch.detection.detections import ByteImage, Detections
 from sonar_watch.detection.detector import Detector, DetectorOptions, open_detector, threshold
 from sonar_watch.errors import NoWeightsError
 from sonar_watch.records import WaterColumnFrame
@@ -41,6 +41,8 @@ class PlumeFinder(Protocol):
     def confidence(self) -> float: ...
     @property
     def notice(self) -> str | None: ...
+    @property
+    def wants_absolute(self) -> bool: ...
     def find(self, frames: Sequence[WaterColumnFrame]) -> list[Detections]: ...
     def second(self, frame: WaterColumnFrame) -> Detections | None: ...
     def close(self) -> None: ...
@@ -62,6 +64,12 @@ class NetworkFinder:
         self.weights = weights
         self._detector = detector
         self._classical = ClassicalDetector()
+        self._warned = False
+
+    @property
+    def wants_absolute(self) -> bool:
+        """Whether the network was taught on recorded levels: frames should bring them."""
+        return self._detector.entry.encoding == "absolute"
 
     @property
     def weights_sha256(self) -> str:
@@ -80,7 +88,19 @@ class NetworkFinder:
 
     def find(self, frames: Sequence[WaterColumnFrame]) -> list[Detections]:
         """Return what the network finds in each frame; see `Detector.detect`."""
-        return self._detector.detect([frame.image for frame in frames])
+        return self._detector.detect([self._shown(frame) for frame in frames])
+
+    def _shown(self, frame: WaterColumnFrame) -> ByteImage:
+        """Return what the network is shown of a frame."""
+        if not self.wants_absolute:
+            return frame.image
+        if frame.absolute is not None:
+            return frame.absolute
+        if not self._warned:
+            log.warning("%s was taught on recorded levels; pictures from %s have none: it is "
+                        "shown their contrast", self.weights, frame.source.source)  # fmt: skip
+            self._warned = True
+        return frame.image
 
     def second(self, frame: WaterColumnFrame) -> Detections:
         """Return what the classical detector finds in the same frame, also where we saw nothing."""
@@ -103,6 +123,7 @@ class ClassicalFinder:
     """
 
     weights = weights_sha256 = runtime = CLASSICAL
+    wants_absolute = False
 
     def __init__(self, confidence: float, notice: str | None = None) -> None:
         self.confidence, self.notice = confidence, notice

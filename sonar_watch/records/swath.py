@@ -309,6 +309,9 @@ class WaterColumnFrame:
     encoding : {"layers", "grey", "picture"}
         What the values mean: the three layers or the one of `watercolumn.encoding`, or whatever
         somebody's program drew.
+    absolute : ndarray, shape (h, w), uint8, or None
+        Echo levels as recorded, for networks that were taught on these; see
+        `watercolumn.encoding.absolute_bytes`.
     """
 
     frame_id: str
@@ -319,6 +322,7 @@ class WaterColumnFrame:
     navigation: NavigationFix | None = None
     source: SourceRef
     encoding: Encoding = "picture"
+    absolute: ByteImage | None = None
 
     def __post_init__(self) -> None:
         shape = self.image.shape

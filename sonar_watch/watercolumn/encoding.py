@@ -24,6 +24,18 @@ WINDOW_DB: dict[Layer, tuple[float, float]] = {
 }
 """Levels that become 1 and 255. Networks are trained for these: other windows, other weights."""
 
+ABSOLUTE_DB = (-60.0, -10.0)
+"""Levels as a Kongsberg sounder records them that become 1 and 255 in a picture of absolute
+levels: the window that YOLO-WAL (Mimura et al.) was taught on."""
+
+
+def absolute_bytes(levels: ByteImage) -> ByteImage:
+    """Return the values 1..255 of recorded levels, given in half dB above -64 dB."""
+    low, high = ABSOLUTE_DB
+    level_db = np.arange(256) / 2.0 - 64.0
+    values = np.clip(1.5 + (level_db - low) * (254.0 / (high - low)), 1.0, 255.0)
+    return values.astype(np.uint8)[levels]
+
 
 def to_bytes(level_db: Float32Array, layer: Layer) -> ByteImage:
     """Return the values 1..255 of levels in decibels; `level_db` is used up as scratch."""

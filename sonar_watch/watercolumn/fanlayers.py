@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sonar_watch.records import ByteImage, Float32Array
 from sonar_watch.watercolumn.background import ROWS, Background, BackgroundOptions
 from sonar_watch.watercolumn.contrast import backgrounds, decimate, fan_median, valid_rows
-from sonar_watch.watercolumn.encoding import to_bytes
+from sonar_watch.watercolumn.encoding import absolute_bytes, to_bytes
 from sonar_watch.watercolumn.fan import Fan
 
 ABOVE_BOTTOM = 0.93
@@ -50,6 +50,10 @@ class FanRows:
     def contrast(self) -> ByteImage:
         """Return the contrast over the row's median alone, as values of a picture."""
         return self._shown(to_bytes((self.levels - self.base) * _HALF, "contrast"))
+
+    def absolute(self) -> ByteImage:
+        """Return the levels as recorded, as values of a picture of absolute levels."""
+        return self._shown(absolute_bytes(self.levels))
 
     def layers(self, background: Background) -> ByteImage:
         """Return level and contrast over the static background, shape (b, rows, 2)."""

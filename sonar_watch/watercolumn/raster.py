@@ -38,7 +38,7 @@ from sonar_watch.watercolumn.canvas import (
     frame_geometry,
 )
 from sonar_watch.watercolumn.fan import Fan, fan_of
-from sonar_watch.watercolumn.fanlayers import fan_rows, take_in
+from sonar_watch.watercolumn.fanlayers import FanRows, fan_rows, take_in
 from sonar_watch.watercolumn.geometry import LaunchMap, launch_map
 from sonar_watch.watercolumn.opencv import opencv
 
@@ -129,6 +129,8 @@ class Rasteriser:
     Parameters
     ----------
     options : RasterOptions
+    absolute : bool
+        Draw the levels as recorded, too, for a network that asks for them.
 
     Raises
     ------
@@ -136,8 +138,9 @@ class Rasteriser:
         OpenCV is not installed.
     """
 
-    def __init__(self, options: RasterOptions | None = None) -> None:
+    def __init__(self, options: RasterOptions | None = None, *, absolute: bool = False) -> None:
         self.options = options or RasterOptions()
+        self._absolute = absolute
         self._cv2 = opencv()  # A watch that cannot draw does not start.
         self._maps: OrderedDict[Hashable, _PixelRays] = OrderedDict()
         self._lock = threading.Lock()
@@ -172,14 +175,16 @@ class Rasteriser:
         canvas = canvas_of(*extents, self.options.max_side_px)
         rays = self._pixel_rays(canvas, profile, ping)
         geometry = frame_geometry(ping, fan, canvas, profile)
-        image = self._draw(ping, fan, canvas, rays)
-        clear_below(image, geometry, 1.0 + margin)
+        image, absolute = self._draw(ping, fan, canvas, rays)
+        for drawn in (image,) if absolute is None else (image, absolute):
+            clear_below(drawn, geometry, 1.0 + margin)
         return WaterColumnFrame(
             frame_id=ping.frame_id,
             time_utc=ping.time_utc,
             sounder=ping.sounder,
             image=image,
             encoding=self.options.encoding,
+            absolute=absolute,
             geometry=geometry,
             navigation=navigation,
             source=ping.source,
@@ -208,7 +213,8 @@ class Rasteriser:
 
     def _draw(
         self, ping: WaterColumnPing, fan: Fan, canvas: Canvas, pixels: _PixelRays
-    ) -> ByteImage:
+    ) -> tuple[ByteImage, ByteImage | None]:
+        """Return the picture, and the absolute levels where they are asked for."""
         options, rays = self.options, pixels.rays
         speed = rays.speed_m_s or ping.sound_speed_m_s
         samples_per_m = 2.0 * ping.sample_rate_hz / speed
@@ -221,6 +227,13 @@ class Rasteriser:
             beam=np.take(beam, pixels.angle_index, mode="clip"),
             sample=rays.range_m * np.float32(samples_per_m),
         )
+        image = self._shown(ping, fan, rows, places)
+        return image, self._remap(rows.absolute(), places, factor) if self._absolute else None
+
+    def _shown(
+        self, ping: WaterColumnPing, fan: Fan, rows: FanRows, places: _Places
+    ) -> ByteImage:
+        options, factor = self.options, rows.factor
         if options.encoding == "grey":
             return self._remap(rows.contrast(), places, factor)
         beams = len(rows.levels)

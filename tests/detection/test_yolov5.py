@@ -65,7 +65,7 @@ def test_the_manifest_keeps_what_is_said_of_foreign_models(tmp_path: Path) -> No
     ("said", "message"),
     [({"class_map": {"gas": "signal"}}, "class_map: expected some of"),
      ({"anchors": [[1, 2]]}, "anchors: expected six"), ({"head": "yolov4"}, "head: expected"),
-     ({"encoding": "colour"}, "encoding: expected layers or grey")],
+     ({"encoding": "colour"}, "encoding: expected one of")],
 )
 def test_a_manifest_that_says_what_cannot_be_is_refused(
     tmp_path: Path, said: dict[str, object], message: str
