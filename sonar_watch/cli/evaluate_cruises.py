@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from sonar_watch.cli.common import existing
@@ -21,12 +20,28 @@ if TYPE_CHECKING:
 
 def score_replay(options: argparse.Namespace) -> int:
     """Score the events of a replay on the simulated cruise that was replayed."""
-    from sonar_watch.trials import last_states, read_alerts, read_truth, score_events
+    from sonar_watch.trials import replayed
 
-    alerts = read_alerts(existing(options.cruise / "alerts.jsonl"))
-    score = score_events(read_truth(existing(options.data)), last_states(alerts))
-    print_json({**asdict(score), "false_alerts": score.false_alerts})
+    existing(options.cruise / "alerts.jsonl")
+    row = replayed.score_replay(existing(options.data), options.cruise)
+    tell([row], lambda: [_replay_table(row)])
     return 0
+
+
+def _replay_table(row: dict[str, Any]) -> Table:
+    from rich.table import Table
+
+    of = "passes strong on 3 swaths and more" if row["matching"] == "swaths" else "plumes"
+    table = Table(
+        "recall\n95 %", "false\nalerts", "per hour\n95 %", "error m\nmedian, 95 %",
+        "in ellipse\n95 %", "to alert s",
+        title=f"{len(row['events'])} events in {row['hours']} hours; recall of {of}",
+    )
+    table.add_row(
+        _share(row["recall"]), str(row["false_alerts"]), _rate(row["false_per_hour"]),
+        _spread(row["error_m"]), _share(row["inside_ellipse"]), _spread(row["time_to_alert_s"]),
+    )
+    return table
 
 
 def score_simulated(options: argparse.Namespace) -> int:

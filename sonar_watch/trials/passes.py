@@ -58,14 +58,36 @@ class Pass:
 
 def find_passes(survey: Survey, seen: Sequence[SeenSwath]) -> list[Pass]:
     """Return every pass of a plume that at least one swath shows."""
-    feet = {plume["name"]: plume for plume in survey.truth()["plumes"]}
+    beam_rad = math.radians(survey.sounder.beam_width_deg)
+    return passes_over(
+        survey.truth()["plumes"], seen, beam_rad, survey.sounder.transducer_depth_m
+    )
+
+
+def passes_over(
+    plumes: Sequence[Mapping[str, Any]],
+    seen: Sequence[SeenSwath],
+    beam_rad: float = math.radians(1.0),
+    top_m: float = 0.0,
+) -> list[Pass]:
+    """Return every pass of plumes with these feet that at least one swath shows.
+
+    Parameters
+    ----------
+    plumes : sequence of mapping
+        As in `truth.json`.
+    seen : sequence of SeenSwath
+    beam_rad : float
+        Beam width.
+    top_m : float
+        Depth of the transducer.
+    """
+    feet = {plume["name"]: plume for plume in plumes}
     shown: dict[tuple[str, str], list[tuple[datetime, TrueBox]]] = {}
     for swath in seen:
         for box in swath.boxes:
             if box.name in feet and box.contrast_db >= VISIBLE_DB:
                 shown.setdefault((box.name, swath.line), []).append((swath.time_utc, box))
-    beam_rad = math.radians(survey.sounder.beam_width_deg)
-    top_m = survey.sounder.transducer_depth_m
     return [
         _pass_of(feet[plume], line, boxes, beam_rad, top_m)
         for (plume, line), boxes in shown.items()

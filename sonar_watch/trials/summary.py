@@ -27,8 +27,8 @@ def summarise(outcomes: Sequence[Outcome], confidence: float) -> dict[str, Any]:
     Keys: `cruises`, `swaths`, `hours`, `swaths_per_hour`, `confidence`; `event_recall` (of
     passes strong on `FEWEST_SWATHS` swaths and more), `any_recall` (of passes visible at all);
     `false_alerts` and `false_per_hour`; `duplicates` (second events of one pass); `position`
-    (error, share inside the ellipse, its size over the beam footprint); `by_depth` (recall and position in bands of
-    water depth); `time_to_alert_s`; `empty_flagged`.
+    (error, share inside the ellipse, its size over the beam footprint); `by_depth` (recall and
+    position in bands of water depth); `time_to_alert_s`; `empty_flagged`.
     """
     key = key_of(confidence)
     told = [(outcome, one) for outcome in outcomes for one in outcome.told[key]]
@@ -48,11 +48,11 @@ def summarise(outcomes: Sequence[Outcome], confidence: float) -> dict[str, Any]:
         "any_recall": visible,
         "events": len(told),
         "false_alerts": false,
-        "false_per_hour": _per_hour(false, hours),
+        "false_per_hour": per_hour(false, hours),
         "duplicates": _duplicates(right),
         "position": _positions(right),
         "by_depth": _by_depth(outcomes, right, key),
-        "time_to_alert_s": _spread([one.waited_s for _, one in right]),
+        "time_to_alert_s": spread_of([one.waited_s for _, one in right]),
         "empty_flagged": share_of(flagged, empty),
     }
 
@@ -79,7 +79,7 @@ def _is_told(told: Iterable[Told], one: Pass) -> bool:
     return any((event.plume, event.line) == (one.plume, one.line) for event in told)
 
 
-def _per_hour(count: int, hours: float) -> dict[str, Any]:
+def per_hour(count: int, hours: float) -> dict[str, Any]:
     """Return a rate with its 95 % interval (Poisson, exact)."""
     if not hours:
         return {"rate": None, "interval_95": None}
@@ -117,16 +117,16 @@ def _positions(right: Sequence[tuple[Outcome, Told]]) -> dict[str, Any]:
     judged = [one.inside for _, one in right if one.inside is not None]
     at_first = [one.first_inside for _, one in right if one.first_inside is not None]
     return {
-        "error_m": _spread([one.error_m for _, one in right]),
-        "error_of_depth": _spread(
+        "error_m": spread_of([one.error_m for _, one in right]),
+        "error_of_depth": spread_of(
             [None if one.error_m is None else one.error_m / outcome.depth_m
              for outcome, one in right]
         ),
         "inside_ellipse": share_of(sum(judged), len(judged)),
-        "first_error_m": _spread([one.first_error_m for _, one in right]),
+        "first_error_m": spread_of([one.first_error_m for _, one in right]),
         "first_inside_ellipse": share_of(sum(at_first), len(at_first)),
-        "semi_major_m": _spread([one.semi_major_m for _, one in right]),
-        "semi_major_over_footprint": _spread(
+        "semi_major_m": spread_of([one.semi_major_m for _, one in right]),
+        "semi_major_over_footprint": spread_of(
             [_over_footprint(outcome, one) for outcome, one in right]
         ),
     }
@@ -140,7 +140,7 @@ def _over_footprint(outcome: Outcome, told: Told) -> float | None:
     return None
 
 
-def _spread(values: Iterable[float | None]) -> dict[str, Any]:
+def spread_of(values: Iterable[float | None]) -> dict[str, Any]:
     """Return the median and the 95 % quantile of what is known."""
     known = [value for value in values if value is not None and math.isfinite(value)]
     if not known:

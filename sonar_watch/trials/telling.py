@@ -24,7 +24,7 @@ from sonar_watch.records import (
 from sonar_watch.simulation.cruise import Survey
 from sonar_watch.simulation.echo import TrueBox
 from sonar_watch.trials.ground import inside_ellipse, nearest_foot, offset_m, semi_major_m
-from sonar_watch.trials.passes import find_passes
+from sonar_watch.trials.passes import Pass, find_passes
 from sonar_watch.trials.simulated import SeenSwath
 
 LEAST_SHARED = 1 / 3
@@ -103,17 +103,43 @@ def score_changes(
     changes : iterable of EventChange
         In the order they were told.
     """
+    close_m = max(CLOSE_M, CLOSE_OF_DEPTH * survey.scene.seabed.depth_m)
+    passes = find_passes(survey, seen)
+    return score_told(survey.truth()["plumes"], passes, seen, frames, changes, close_m=close_m)
+
+
+def score_told(
+    plumes: Sequence[Mapping[str, Any]],
+    passes: Iterable[Pass],
+    seen: Sequence[SeenSwath],
+    frames: Iterable[GeolocatedFrame],
+    changes: Iterable[EventChange],
+    *,
+    close_m: float,
+) -> list[Told]:
+    """Return the same of plumes with these feet, as `truth.json` has them.
+
+    Parameters
+    ----------
+    plumes : sequence of mapping
+    passes : iterable of Pass
+        When each plume was first seen.
+    seen, frames, changes
+        As for `score_changes`.
+    close_m : float
+        A foot this near is meant by an event whose best view lies on no true box.
+    """
     first: dict[str, EventChange] = {}
     last: dict[str, EventChange] = {}
     for change in changes:
         first.setdefault(change.event.event_id, change)
         last[change.event.event_id] = change
     truth = _Truth(
-        feet={plume["name"]: plume for plume in survey.truth()["plumes"]},
+        feet={plume["name"]: plume for plume in plumes},
         swaths={swath.frame_id: swath for swath in seen},
         frames={frame.frame_id: frame for frame in frames},
-        began={(one.plume, one.line): one.first_visible_utc for one in find_passes(survey, seen)},
-        close_m=max(CLOSE_M, CLOSE_OF_DEPTH * survey.scene.seabed.depth_m),
+        began={(one.plume, one.line): one.first_visible_utc for one in passes},
+        close_m=close_m,
     )
     return [
         _told(first[name], change.event, truth)
