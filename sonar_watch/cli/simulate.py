@@ -30,7 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sounder", default="em304", help="family (default: %(default)s)")
     parser.add_argument("--depth", type=float, default=400.0, metavar="M", help="water depth")
     parser.add_argument("--plumes", type=int, default=4)
-    parser.add_argument("--schools", type=int, default=4, help="schools of fish")
+    parser.add_argument(
+        "--schools", type=int, default=4,
+        help="schools of fish; with any, dolphins, wrecks and walls, too, as chance has it",
+    )
     parser.add_argument("--lines", type=int, default=1, help="survey lines")
     parser.add_argument("--length", type=float, default=1500.0, metavar="M", help="of each line")
     parser.add_argument("--contrast", type=float, default=None, metavar="DB", help="of all plumes")
@@ -181,6 +184,7 @@ def _sail(options: argparse.Namespace) -> int:
             lines=options.lines,
             length_m=options.length,
             contrast_db=options.contrast,
+            look_alikes=options.schools > 0,
         )
         kinds = (options.kind,)
     if not survey.swath_count():

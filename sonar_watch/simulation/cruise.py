@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from pyproj import Geod
 from sonar_watch.errors import ConfigurationError
 from sonar_watch.records import FloatArray, NavigationSample, SourceRef, WaterColumnPing, iso_utc
 from sonar_watch.simulation.echo import hear
+from sonar_watch.simulation.random_scene import random_scene
 from sonar_watch.simulation.scene import (
     Noise,
     Plume,
@@ -225,6 +226,7 @@ def random_survey(
     lines: int = 1,
     length_m: float = 1500.0,
     contrast_db: float | None = None,
+    look_alikes: bool = False,
     start_utc: datetime = datetime(2026, 3, 1, 2, 0, 0, tzinfo=UTC),
 ) -> Survey:
     """Return a seeded survey: plumes spread along the lines, fish between them.
@@ -233,6 +235,8 @@ def random_survey(
     ----------
     contrast_db : float, optional
         Of every plume; random (4-24 dB) when not given.
+    look_alikes : bool
+        Dolphins, wrecks and walls, too, as chance has it: often none.
 
     Raises
     ------
@@ -253,8 +257,16 @@ def random_survey(
         layers=random_layers(rng, depth_m),
         noise=random_noise(rng),
     )
+    if look_alikes:
+        scene = _with_look_alikes(scene, seed, depth_m, length_m)
     sailed = parallel_lines(start_utc, lines, length_m, depth_m, 2.5)
     return Survey(scene=scene, sounder=sounder, lines=sailed, seed=seed)
+
+
+def _with_look_alikes(scene: Scene, seed: int, depth_m: float, length_m: float) -> Scene:
+    """Dolphins, wrecks and walls; of a seed of their own, so that all else stays as it is."""
+    alike = random_scene(np.random.default_rng((seed, 2)), depth_m, along_m=length_m)
+    return replace(scene, dolphins=alike.dolphins, wrecks=alike.wrecks, walls=alike.walls)
 
 
 def _spread_plumes(

@@ -18,7 +18,6 @@ from sonar_watch.errors import ConfigurationError
 from sonar_watch.simulation.cruise import Line, Survey, ping_cycle_s, random_survey
 from sonar_watch.simulation.fish import random_dolphins
 from sonar_watch.simulation.played import deepened_survey, injected_survey, untouched_survey
-from sonar_watch.simulation.random_scene import random_scene
 from sonar_watch.simulation.recordings import Recording, read_recording
 from sonar_watch.simulation.scene import Scene
 from sonar_watch.simulation.sounders import FAMILIES, Sounder, random_sounder, sounder_for
@@ -153,13 +152,9 @@ def _cruise(plan: Plan) -> Survey:
     plumes = int(np.clip(length / apart, 1, 5))
     survey = random_survey(
         plan.seed, depth_m=drawn.depth_m, plumes=plumes, schools=plumes, length_m=length,
-        contrast_db=plan.contrast_db,
+        contrast_db=plan.contrast_db, look_alikes=True,
     )
-    alike = random_scene(np.random.default_rng((plan.seed, 2)), drawn.depth_m, along_m=length)
-    scene = replace(
-        survey.scene, dolphins=alike.dolphins, wrecks=alike.wrecks, walls=alike.walls
-    )
-    return _sailed(plan, scene, drawn, length)
+    return _sailed(plan, survey.scene, drawn, length)
 
 
 def _night(plan: Plan) -> Survey:

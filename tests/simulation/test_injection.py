@@ -139,6 +139,21 @@ def test_untouched_pings_have_no_boxes() -> None:
     assert [passage.hear(i) for i in range(passage.count)] == [(p, ()) for p in recording.pings]
 
 
+def test_single_fish_are_put_in_without_a_box() -> None:
+    def busy(
+        rng: np.random.Generator, depth_m: float, *, heading_deg: float, along_m: float
+    ) -> Scene:
+        empty = nothing(rng, depth_m, heading_deg=heading_deg, along_m=along_m)
+        return replace(empty, noise=replace(empty.noise, fish_count=40))
+
+    recording = stand_in()
+    passage = injected_passage("inj", np.random.default_rng(1), recording, SWATHS, busy)
+    ping, boxes = passage.hear(2)
+    louder = ping.samples_half_db > recording.pings[2].samples_half_db
+    assert boxes == ()
+    assert 5 < louder.sum() < 0.01 * louder.size
+
+
 REAL = (
     "em710_heincke.wcd",
     "em710_karoline.wcd",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
+from sonar_watch.simulation.cruise import random_survey
 from sonar_watch.simulation.echo import hear
 from sonar_watch.simulation.random_scene import random_scene
 from sonar_watch.simulation.scene import Scene
@@ -93,3 +95,14 @@ def test_every_scene_can_be_heard(family: str, depth_m: float) -> None:
             assert box.across_track_m[0] < box.across_track_m[1]
             assert 0 < box.depth_m[0] < box.depth_m[1]
             assert np.isfinite(box.contrast_db)
+
+
+def test_surveys_get_look_alikes_and_stay_as_they_are_without() -> None:
+    plain = [random_survey(seed, depth_m=100.0) for seed in range(40)]
+    alike = [random_survey(seed, depth_m=100.0, look_alikes=True) for seed in range(40)]
+    for names in ("dolphins", "wrecks", "walls"):
+        assert not any(getattr(survey.scene, names) for survey in plain)
+        assert 0 < sum(bool(getattr(survey.scene, names)) for survey in alike) < 20
+    bare = [replace(one, scene=replace(one.scene, dolphins=(), wrecks=(), walls=()))
+            for one in alike]
+    assert bare == plain
