@@ -22,8 +22,8 @@ _INJECTED = (*(set(_SAILED) - {"family", "plots"}), "contrast", "swaths")
 USED = {
     "DATA": (*_TRIED, "split", "baseline"),
     "--cruise": ("cruise",),
-    "--cruises": (*_SAILED, "contrast", "swaths"),
-    "--nights": (*_SAILED, "record"),
+    "--cruises": (*_SAILED, "baseline", "contrast", "swaths"),
+    "--nights": (*_SAILED, "baseline", "record"),
     "--injected": ("injected", *_INJECTED),
     "--picks": ("weights", "confidence", "detections", "radius"),
 }
@@ -81,7 +81,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plots", type=Path, metavar="DIR", help="draw curves")
     parser.add_argument(
         "--baseline", action=argparse.BooleanOptionalAction,
-        help="judge the detector without a network on the same pictures (default: yes)",
+        help="judge the detector without a network beside it (default: on pictures, where it is "
+        "cheap; cruises are sailed once more for it)",
     )
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="keep results, go on with them"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sonar_watch.cli.common import existing
@@ -14,6 +16,7 @@ from sonar_watch.cli.output import print_json, progress
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from sonar_watch.settings import Settings
     from sonar_watch.trials.cruises import Outcome
     from sonar_watch.trials.plans import Plan
 
@@ -44,42 +47,85 @@ def _replay_table(row: dict[str, Any]) -> Table:
     return table
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sailed:
+    """What one detector made of the plans."""
+
+    weights: str
+    working: float
+    confidences: tuple[float, ...]
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def tried(self) -> dict[str, Any]:
+        return {"weights": self.weights, "sha256": self.outcomes[0].weights,
+                "encoding": self.outcomes[0].encoding, "working_confidence": self.working}
+
+    def row(self, confidence: float) -> dict[str, Any]:
+        from sonar_watch.trials.summary import summarise
+
+        return {**self.tried, **summarise(self.outcomes, confidence)}
+
+
 def score_simulated(options: argparse.Namespace) -> int:
     """Sail simulated cruises, or a night; print what they come to at every threshold."""
-    from sonar_watch.trials.campaign import sail_all
-    from sonar_watch.trials.cruises import CONFIDENCES
-    from sonar_watch.trials.finders import working_confidence
-    from sonar_watch.trials.summary import summarise
-
-    settings = tried_settings(options)
+    settings, plans = tried_settings(options), _plans(options)
     if options.record:
         from sonar_watch.trials.measured import record_false_alerts, tried_weights
 
         tried_weights(settings.detector)  # before hours of sailing for nothing
-    plans = _plans(options)
-    working = round(working_confidence(settings.detector), 2)
-    confidences = tuple(sorted({*CONFIDENCES, working}))
-    with progress("cruises" if options.cruises else "hours", len(plans)) as advance:
-        outcomes = sail_all(
-            plans, settings, out=options.out, workers=options.workers, confidences=confidences,
-            keep_old=options.keep_old, on_done=lambda _: advance(),
-        )
-    tried = {"weights": settings.detector.weights, "sha256": outcomes[0].weights,
-             "encoding": outcomes[0].encoding, "working_confidence": working}
-    rows = [{**tried, **summarise(outcomes, confidence)} for confidence in confidences]
-    night = _night_row(options, tried, outcomes)
-    tell([*rows, *night], lambda: [_table(rows, working), *map(_night_table, night)])
+    sailed = _sail(options, settings, plans, options.out)
+    rows = [sailed.row(confidence) for confidence in sailed.confidences]
+    rows += _classical_row(options, settings, plans)
+    night = _night_row(options, sailed)
+    tell([*rows, *night], lambda: [_table(rows, sailed.working), *map(_night_table, night)])
     if options.out is not None:
         text = json.dumps([*rows, *night], indent=1)
         (options.out / "summary.json").write_text(text, encoding="utf-8")
     if options.record:
-        print_json({"recorded": str(record_false_alerts(settings.detector, outcomes))})
+        path = record_false_alerts(settings.detector, sailed.outcomes)
+        print_json({"recorded": str(path)})
     if options.plots is not None:
         from sonar_watch.trials.curves import draw_cruises
 
-        for path in draw_cruises(rows, working, options.plots):
+        mine = [row for row in rows if row["weights"] == sailed.weights]
+        for path in draw_cruises(mine, sailed.working, options.plots):
             print_json({"plot": str(path)})
     return 0
+
+
+def _sail(
+    options: argparse.Namespace, settings: Settings, plans: Sequence[Plan], out: Path | None
+) -> _Sailed:
+    from sonar_watch.trials.campaign import sail_all
+    from sonar_watch.trials.cruises import CONFIDENCES
+    from sonar_watch.trials.finders import working_confidence
+
+    working = round(working_confidence(settings.detector), 2)
+    confidences = tuple(sorted({*CONFIDENCES, working}))
+    with progress("cruises" if options.cruises else "hours", len(plans)) as advance:
+        outcomes = sail_all(
+            plans, settings, out=out, workers=options.workers, confidences=confidences,
+            keep_old=options.keep_old, on_done=lambda _: advance(),
+        )
+    return _Sailed(
+        weights=settings.detector.weights, working=working, confidences=confidences,
+        outcomes=tuple(outcomes),
+    )
+
+
+def _classical_row(
+    options: argparse.Namespace, settings: Settings, plans: Sequence[Plan]
+) -> list[dict[str, Any]]:
+    """Return the detector without a network at its own threshold, when that is asked for."""
+    from sonar_watch.pipeline.finder import CLASSICAL
+
+    if not options.baseline or settings.detector.weights == CLASSICAL:
+        return []
+    detector = replace(settings.detector, weights=CLASSICAL, confidence="auto")
+    out = options.out / CLASSICAL if options.out is not None else None
+    sailed = _sail(options, replace(settings, detector=detector), plans, out)
+    return [sailed.row(sailed.working)]
 
 
 def _plans(options: argparse.Namespace) -> list[Plan]:
@@ -97,16 +143,15 @@ def _plans(options: argparse.Namespace) -> list[Plan]:
     return night_plans(options.nights, template)
 
 
-def _night_row(
-    options: argparse.Namespace, tried: dict[str, Any], outcomes: Sequence[Outcome]
-) -> list[dict[str, Any]]:
+def _night_row(options: argparse.Namespace, sailed: _Sailed) -> list[dict[str, Any]]:
     """Return the table that models/MANIFEST.yaml holds."""
     from sonar_watch.trials.summary import false_alert_table
 
     if not options.nights:
         return []
+    outcomes = sailed.outcomes
     hours = round(sum(outcome.hours for outcome in outcomes), 3)
-    return [{**tried, "hours": hours, "swaths": sum(outcome.swaths for outcome in outcomes),
+    return [{**sailed.tried, "hours": hours, "swaths": sum(one.swaths for one in outcomes),
              "false_alerts_per_hour": false_alert_table(outcomes)}]
 
 
@@ -135,9 +180,11 @@ def _table(rows: Sequence[dict[str, Any]], working: float) -> Table:
         f"{rows[0]['weights']}",
     )
     for row in rows:
-        place, style = row["position"], "bold" if row["confidence"] == working else None
+        place, other = row["position"], row["weights"] != rows[0]["weights"]
+        style = "bold" if row["confidence"] == working and not other else None
         table.add_row(
-            f"{row['confidence']:.2f}", _share(row["event_recall"]), _share(row["any_recall"]),
+            f"{row['confidence']:.2f}" + f" {row['weights']}" * other,
+            _share(row["event_recall"]), _share(row["any_recall"]),
             str(row["false_alerts"]), _rate(row["false_per_hour"]), _spread(place["error_m"]),
             _share(place["inside_ellipse"]), _spread(place["semi_major_over_footprint"]),
             _spread(row["time_to_alert_s"]), _share(row["empty_flagged"]), style=style,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from sonar_watch.detection.weights import (
 from sonar_watch.images import write_png
 from sonar_watch.learning.annotations import write_dataset
 from sonar_watch.learning.evaluation import SWEEP
+from sonar_watch.settings import Settings
 from sonar_watch.trials import campaign
 from sonar_watch.trials.cruises import Outcome, key_of
 from sonar_watch.trials.plans import Plan
@@ -146,6 +148,25 @@ def test_a_night_is_told_kept_and_recorded(
         2.0, len(night["false_alerts_per_hour"]),
     )
     assert [Path(row["plot"]).name for row in rows if "plot" in row] == ["false_alerts.png"]
+
+
+def test_the_classical_detector_sails_beside(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders: list[Path] = []
+
+    def sail(plans: Sequence[Plan], settings: Settings, **fields: Any) -> list[Outcome]:
+        folders.append(fields["out"])
+        return [replace(one, weights=settings.detector.weights)
+                for one in _quiet_nights(plans, settings, **fields)]
+
+    monkeypatch.setattr(campaign, "sail_all", sail)
+    words = ["--nights", "1", "--baseline", "--out", str(tmp_path), "--config",
+             str(_config(tmp_path))]
+    assert main(["evaluate", *words]) == 0
+    beside = [row for row in lines(capsys) if row["weights"] == "classical"]
+    assert folders == [tmp_path, tmp_path / "classical"]
+    assert [row["confidence"] for row in beside] == [beside[0]["working_confidence"]]
 
 
 def _quiet_nights(plans: Sequence[Plan], *_: object, **fields: Any) -> list[Outcome]:
