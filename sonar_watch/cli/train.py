@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sonar_watch.cli.common import existing, refuse_idle
 from sonar_watch.cli.output import print_json, progress
 from sonar_watch.cli.train_review import REVIEW_FLAGS, add_review_arguments, learn_from_reviews
 from sonar_watch.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from sonar_watch.learning.training import TrainingOptions
 
 _EXPORT_FLAGS = ("--models", "--export-size", "--encoding", "--note")
 _RECIPE_FLAGS = ("--size", "--hours", "--zoom", "--shift", "--brightness", "--mosaic",
@@ -96,9 +100,25 @@ def run(options: argparse.Namespace) -> int:
 
         expect_writable(options.models)
     from sonar_watch.learning.progress import TrainingProgress
-    from sonar_watch.learning.training import TrainingOptions, train
+    from sonar_watch.learning.training import train
 
-    wanted = TrainingOptions(
+    wanted = _training_options(options)
+    with progress("batches") as advance:
+
+        def tell(_: TrainingProgress) -> None:
+            advance()
+
+        checkpoint = train(wanted, tell)
+    print_json({"checkpoint": str(checkpoint)})
+    if options.name:
+        _export(checkpoint, options)
+    return 0
+
+
+def _training_options(options: argparse.Namespace) -> TrainingOptions:
+    from sonar_watch.learning.training import TrainingOptions
+
+    return TrainingOptions(
         data=existing(options.data),
         out=options.out,
         classes=tuple(options.classes),
@@ -125,16 +145,6 @@ def run(options: argparse.Namespace) -> int:
         time_limit_h=options.hours,
         device=options.device,
     )
-    with progress("batches") as advance:
-
-        def tell(_: TrainingProgress) -> None:
-            advance()
-
-        checkpoint = train(wanted, tell)
-    print_json({"checkpoint": str(checkpoint)})
-    if options.name:
-        _export(checkpoint, options)
-    return 0
 
 
 def _refuse_idle(options: argparse.Namespace) -> None:

@@ -198,6 +198,26 @@ def _encoding(word: Any, dataset: Path) -> str:
     return str(word)
 
 
+def write_resolved(data: Path, out: Path) -> Path:
+    """Write a dataset's YAML file with whole paths to `out/data.yaml`, and return its path.
+
+    The trainer takes a relative `path` from its working folder, we from the file's: so that the
+    pictures trained on are the ones that were checked, it is told whole paths.
+
+    Raises
+    ------
+    FormatError
+        See `read_dataset`.
+    """
+    dataset = read_dataset(data)
+    folders = {split: str(folder.absolute()) for split, folder in dataset.folders.items()}
+    document = folders | {"names": dict(enumerate(dataset.class_names))}
+    path = out / "data.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    return path
+
+
 def _image_files(folder: Path, dataset: Path) -> tuple[Path, ...]:
     """Return the images of one folder, sorted by name."""
     if not folder.is_dir():

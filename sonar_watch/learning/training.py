@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from sonar_watch.detection.offline import import_ultralytics
 from sonar_watch.errors import ConfigurationError
+from sonar_watch.learning.annotations import write_resolved
 from sonar_watch.learning.augmentation import LayerJitter, adapt
 from sonar_watch.learning.classes import keep_classes
 from sonar_watch.learning.frozen import refuse_frozen, refuse_shared_surveys
@@ -181,9 +182,7 @@ def train(options: TrainingOptions, on_progress: ProgressListener | None = None)
     import torch
 
     out = options.out.resolve()
-    if options.classes:
-        data = keep_classes(options.data, options.classes, out / "classes")
-        options = replace(options, data=data)
+    options = replace(options, data=_checked_pictures(options, out))
     start = _resume_point(out) if options.resume else None
     if start is None and options.start_from is not None:
         prepare_start(options.start_from, options.model, options.spread_grey, out)
@@ -199,6 +198,13 @@ def train(options: TrainingOptions, on_progress: ProgressListener | None = None)
     for name in (RESUME_NAME, START_NAME):
         (out / "weights" / name).unlink(missing_ok=True)
     return Path(trainer.best if options.validate else trainer.last)
+
+
+def _checked_pictures(options: TrainingOptions, out: Path) -> Path:
+    """Return the YAML file that the trainer is given."""
+    if options.classes:
+        return keep_classes(options.data, options.classes, out / "classes")
+    return write_resolved(options.data, out)
 
 
 def _resume_point(out: Path) -> Path | None:

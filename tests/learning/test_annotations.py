@@ -17,6 +17,7 @@ from sonar_watch.learning.annotations import (
     read_labels,
     write_dataset,
     write_labels,
+    write_resolved,
 )
 
 NAMES = ("signal", "noise")
@@ -87,3 +88,17 @@ def test_a_set_says_what_its_values_mean(tmp_path: Path) -> None:
     path.write_text(path.read_text("utf-8").replace("layers", "jet"), "utf-8")
     with pytest.raises(FormatError, match="encoding: expected layers, grey or picture"):
         read_dataset(path)
+
+
+def test_the_trainer_is_told_whole_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative path is from the file, wherever the trainer runs."""
+    for split in ("train", "val"):
+        (tmp_path / "set" / "images" / split).mkdir(parents=True)
+    data = tmp_path / "set" / "dataset.yaml"
+    data.write_text("{path: ., train: images/train, val: images/val, names: [signal]}")
+    monkeypatch.chdir(tmp_path)
+    written = write_resolved(Path("set/dataset.yaml"), tmp_path / "run")
+    monkeypatch.chdir("/")
+    dataset = read_dataset(written)
+    assert dataset.folders["val"] == tmp_path / "set" / "images" / "val"
+    assert dataset.class_names == ("signal",)
