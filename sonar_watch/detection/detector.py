@@ -37,7 +37,7 @@ class DetectorOptions:
         Name of the model in MANIFEST.yaml; "classical" runs without a network.
     confidence : float or "auto"
         Least confidence of a box, 0 to 1; "auto" takes the lowest that was measured to keep
-        within `alerts_per_hour`, and 0.4 where nothing was measured.
+        within `alerts_per_hour`, and 0.4 where nothing was measured; 0.8 without a network.
     alerts_per_hour : float
         Budget of "auto": false alerts per hour of data; 0.04 is about one in 24 hours.
     iou : float
