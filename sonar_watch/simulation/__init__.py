@@ -13,6 +13,7 @@ cruise.py    a ship sails lines over a scene: states, pings, the truth
 writing.py   raw twins, pictures with sidecars, truth.json
 passages.py  a ship passes over a random scene: consecutive swaths
 recordings.py  real pings as a background; injection.py puts simulated bodies into them
+played.py    surveys whose pings are real: plumes put in, made a deeper sea, as they are
 labels.py, shots.py, sheets.py  true boxes as labels; passages to pictures; squares of them
 recipe.py, dataset.py  labelled sets for training and tests
 """

@@ -1,8 +1,9 @@
 """Trials of the whole watch on cruises whose truth is known.
 
 `events` sets the alerts of one cruise beside its truth. `cruises` sails simulated cruises in
-memory through the same watch as at sea, `nights` long ones without plumes, `campaign` many of
-either side by side, and `summary` says what they come to: recall, false alerts, errors.
+memory through the same watch as at sea, `nights` long ones without plumes, `injected` ones over
+the pings of real files, `campaign` many of any kind side by side, and `summary` says what they
+come to: recall, false alerts, errors.
 """
 
 from sonar_watch.trials.events import (
