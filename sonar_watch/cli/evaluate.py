@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from sonar_watch.cli.common import add_config, positive, whole_number
+from sonar_watch.cli.common import add_config, positive, refuse_idle, whole_number
 from sonar_watch.errors import ConfigurationError
 
 DEFAULTS = {
@@ -87,21 +87,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="keep results, go on with them"
     )
-    parser.add_argument(
-        "--cruise", type=Path, metavar="DIR",
-        help="score the events of a replay (its folder) on the simulated cruise in DATA",
-    )
     _add_simulated(parser)
     _add_picks(parser)
     add_config(parser)
 
 
 def _add_simulated(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
+    add = parser.add_argument_group("cruises").add_argument
     add("--cruises", type=whole_number, metavar="N", help="so many simulated cruises")
     add("--injected", type=Path, nargs="+", metavar="FILE",
         help="raw files with water column: cruises over plumes put into their pings, and the "
         "files as they are")
+    add("--cruise", type=Path, metavar="DIR",
+        help="score the events of a replay (its folder) on the simulated cruise in DATA")
     add("--nights", type=positive, metavar="HOURS", help="a night without plumes")
     add("--seed", type=whole_number, help="of the first; the others follow")
     add("--depth", type=positive, metavar="M",
@@ -118,11 +116,12 @@ def _add_simulated(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_picks(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--picks", type=Path, nargs=2, metavar=("A", "B"), help="CSV files")
-    parser.add_argument(
+    group = parser.add_argument_group("picks")
+    group.add_argument("--picks", type=Path, nargs=2, metavar=("A", "B"), help="CSV files")
+    group.add_argument(
         "--detections", type=Path, metavar="FILE", help="detections.jsonl of a watch"
     )
-    parser.add_argument(
+    group.add_argument(
         "--radius", type=positive, metavar="M",
         help="places this near are the same (default %(default)s)",
     )
@@ -163,15 +162,10 @@ def _refuse_idle(options: argparse.Namespace, asked: str) -> None:
     mode = f"--{asked}" if asked != "data" else "--cruise" if options.cruise else "DATA"
     if asked == "cruises" and options.injected:
         mode = "--injected"
-    idle = [
-        f"--{name.replace('_', '-')}" for name, default in DEFAULTS.items()
-        if name not in USED[mode] and getattr(options, name) != default
-    ]
-    if idle:
-        raise ConfigurationError(f"{', '.join(idle)}: without effect on {SAID[mode]}")
-    if mode == "--picks" and options.detections is None and (
-        options.weights is not None or options.confidence is not None
-    ):
-        raise ConfigurationError("--weights, --confidence: without effect without --detections")
+    idle = [f"--{name.replace('_', '-')}" for name in DEFAULTS if name not in USED[mode]]
+    refuse_idle(options, add_arguments, idle, f"on {SAID[mode]}")
+    if mode == "--picks" and options.detections is None:
+        judging = ("--weights", "--confidence")
+        refuse_idle(options, add_arguments, judging, "without --detections")
     if options.keep_old and options.out is None:
         raise ConfigurationError("--keep-old: expected --out, where the old results are")
