@@ -90,11 +90,7 @@ class Settings:
         content: dict[str, typing.Any] = {
             name: dataclasses.asdict(getattr(self, name)) for name in shaping
         }
-        content["images"] = [
-            {"pictures": dataclasses.asdict(folder.pictures),
-             "calibration": folder.calibration and dataclasses.asdict(folder.calibration)}
-            for folder in self.sources.images
-        ]  # fmt: skip
+        content["images"] = self._ways_to_read()
         content["detector"] = {
             "weights": str(self.detector.weights),
             "confidence": self.detector.confidence,
@@ -102,3 +98,19 @@ class Settings:
         }
         text = json.dumps(content, sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    def _ways_to_read(self) -> list[str]:
+        """Return how pictures are read where that is not as usual, each way once.
+
+        A folder that is read as usual is no setting: a replay of its files names none.
+        """
+        ways = {
+            json.dumps(
+                {"pictures": dataclasses.asdict(folder.pictures),
+                 "calibration": folder.calibration and dataclasses.asdict(folder.calibration)},
+                sort_keys=True, default=str,
+            )
+            for folder in self.sources.images
+            if folder.calibration is not None or folder.pictures != type(folder.pictures)()
+        }  # fmt: skip
+        return sorted(ways)

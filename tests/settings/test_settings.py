@@ -91,6 +91,7 @@ def test_the_fingerprint_knows_how_pictures_are_read() -> None:
     assert len({*read}) == 4
     elsewhere = folder.replace("here", "there") + "    name: other\n    rescan_s: 3\n"
     assert parse_settings(elsewhere).fingerprint == read[0]
+    assert parse_settings("").fingerprint == read[0]  # as a replay of its files without settings
 
 
 def test_text_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
