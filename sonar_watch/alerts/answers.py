@@ -89,7 +89,7 @@ def _plain(marks: dict[str, Any]) -> dict[str, Any]:
     try:
         pack_object(marks)
     except WireError:
-        return {"ok": False}
+        return {"ok": marks["ok"]}
     return marks
 
 

@@ -98,6 +98,12 @@ def test_broken_requests_get_an_error(answerer: Answerer, request_body: bytes, e
     assert error in header["error"]
 
 
+def test_an_id_that_json_cannot_say_back_is_left_out(answerer: Answerer) -> None:
+    header = json.loads(answerer.answer(b'{"verb": "replay", "id": Infinity}')[0])
+    assert header["ok"] is True
+    assert "id" not in header
+
+
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3),
