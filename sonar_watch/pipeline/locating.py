@@ -36,10 +36,13 @@ def locate(
     """
     names = [row.class_name for row in found]
     shared = None if opinion is None else seconded(found.xyxy, names, opinion)
-    placed = _placed(frame, found, shared, note, vetoes, position)
+    alone = None if opinion is None else overlooked(found, opinion)
+    boxes = found.xyxy if alone is None else np.concatenate((found.xyxy, alone.xyxy))
+    reasons = vetoes_of(boxes, frame, vetoes)  # of all at once: the picture is read once
+    placed = _placed(frame, found, reasons[: len(found)], shared, note, position)
     second = None
-    if opinion is not None:
-        second = _placed(frame, overlooked(found, opinion), None, note, vetoes, position)
+    if alone is not None:
+        second = _placed(frame, alone, reasons[len(found) :], None, note, position)
     geometry = frame.geometry
     seabed = geometry.seabed_depth_m
     known = None if seabed is None or np.isnan(seabed).all() else float(np.nanmedian(seabed))
@@ -59,13 +62,12 @@ def locate(
 def _placed(
     frame: WaterColumnFrame,
     found: Detections,
+    reasons: list[str | None],
     shared: list[bool] | None,
     note: str | None,
-    vetoes: VetoOptions,
     position: PositionOptions,
 ) -> tuple[GeolocatedDetection, ...]:
     """Return boxes on the seabed, each with what speaks against it."""
-    reasons = vetoes_of(found.xyxy, frame, vetoes)
     feet = [foot_line(row.xyxy, frame) for row in found]
     placed = georeference(frame, found, reasons, position, shared, feet)
     if note is None:
