@@ -17,12 +17,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pyproj import Geod
-
 from sonar_watch.alerts.message import decode_alert
 from sonar_watch.alerts.reading import JournalReader
 from sonar_watch.daemon import JOURNAL_NAME
 from sonar_watch.errors import FormatError
+from sonar_watch.geolocation.geodesy import east_north_m
 from sonar_watch.records import PlumeEvent
 
 log = logging.getLogger(__name__)
@@ -36,7 +35,6 @@ REACH_M = 50.0
 """A detection further than this from an event's foot, beside its width and three sigmas of its
 position, is of another plume."""
 
-_GEOD = Geod(ellps="WGS84")
 _PAGE = 1000
 
 
@@ -192,10 +190,10 @@ def _distance(found: Mapping[str, Any], body: Mapping[str, Any], event: PlumeEve
         is_best = body["frame_id"] == event.best_frame_id
         strongest = max(one["confidence"] for one in body["detections"] if one["class"] == PLUME)
         return 0.0 if is_best and found["confidence"] == strongest else math.inf
-    _, _, metres = _GEOD.inv(
-        event.longitude, event.latitude, found["longitude"], found["latitude"]
+    offset = east_north_m(
+        event.latitude, event.longitude, found["latitude"], found["longitude"]
     )
-    return float(metres) / _reach_m(event)
+    return math.hypot(*offset) / _reach_m(event)
 
 
 def _reach_m(event: PlumeEvent) -> float:

@@ -6,12 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from pyproj import Geod
-
+from sonar_watch.alerts.feature import error_ellipse
+from sonar_watch.geolocation.geodesy import east_north_m
 from sonar_watch.records import PlumeEvent
 
-_GEOD = Geod(ellps="WGS84")
 CHI_SQUARE_95 = 5.991
 """Of two dimensions: what 95 % of squared Mahalanobis distances stay below."""
 
@@ -35,11 +33,7 @@ def offset_m(foot: Mapping[str, Any], event: PlumeEvent) -> tuple[float, float] 
     """Return how far east and north of a foot an event is told; None without a position."""
     if event.latitude is None or event.longitude is None:
         return None
-    bearing, _, away_m = _GEOD.inv(
-        foot["longitude"], foot["latitude"], event.longitude, event.latitude
-    )
-    angle = math.radians(bearing)
-    return away_m * math.sin(angle), away_m * math.cos(angle)
+    return east_north_m(foot["latitude"], foot["longitude"], event.latitude, event.longitude)
 
 
 def inside_ellipse(
@@ -58,6 +52,4 @@ def semi_major_m(covariance_m2: tuple[float, float, float] | None) -> float | No
     """Return half the length of the 95 % ellipse."""
     if covariance_m2 is None:
         return None
-    ee, en, nn = covariance_m2
-    largest = float(np.linalg.eigvalsh(np.array([[ee, en], [en, nn]]))[-1])
-    return round(math.sqrt(CHI_SQUARE_95 * largest), 2)
+    return round(math.sqrt(CHI_SQUARE_95) * error_ellipse(covariance_m2)[0], 2)
