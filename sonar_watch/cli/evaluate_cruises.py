@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sonar_watch.cli.common import existing
 from sonar_watch.cli.evaluate_pictures import tell, tried_settings
-from sonar_watch.cli.output import print_json, progress
+from sonar_watch.cli.output import print_json
+from sonar_watch.cli.sailing import Sailed, keep_summary, sail
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from sonar_watch.settings import Settings
-    from sonar_watch.trials.cruises import Outcome
     from sonar_watch.trials.plans import Plan
 
 
@@ -47,26 +45,6 @@ def _replay_table(row: dict[str, Any]) -> Table:
     return table
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sailed:
-    """What one detector made of the plans."""
-
-    weights: str
-    working: float
-    confidences: tuple[float, ...]
-    outcomes: tuple[Outcome, ...]
-
-    @property
-    def tried(self) -> dict[str, Any]:
-        return {"weights": self.weights, "sha256": self.outcomes[0].weights,
-                "encoding": self.outcomes[0].encoding, "working_confidence": self.working}
-
-    def row(self, confidence: float) -> dict[str, Any]:
-        from sonar_watch.trials.summary import summarise
-
-        return {**self.tried, **summarise(self.outcomes, confidence)}
-
-
 def score_simulated(options: argparse.Namespace) -> int:
     """Sail simulated cruises, or a night; print what they come to at every threshold."""
     settings, plans = tried_settings(options), _plans(options)
@@ -74,14 +52,12 @@ def score_simulated(options: argparse.Namespace) -> int:
         from sonar_watch.trials.measured import record_false_alerts, tried_weights
 
         tried_weights(settings.detector)  # before hours of sailing for nothing
-    sailed = _sail(options, settings, plans, options.out)
+    sailed = sail(options, settings, plans, options.out)
     rows = [sailed.row(confidence) for confidence in sailed.confidences]
     rows += _classical_row(options, settings, plans)
     night = _night_row(options, sailed)
     tell([*rows, *night], lambda: [_table(rows, sailed.working), *map(_night_table, night)])
-    if options.out is not None:
-        text = json.dumps([*rows, *night], indent=1)
-        (options.out / "summary.json").write_text(text, encoding="utf-8")
+    keep_summary([*rows, *night], options.out)
     if options.record:
         path = record_false_alerts(settings.detector, sailed.outcomes)
         print_json({"recorded": str(path)})
@@ -94,26 +70,6 @@ def score_simulated(options: argparse.Namespace) -> int:
     return 0
 
 
-def _sail(
-    options: argparse.Namespace, settings: Settings, plans: Sequence[Plan], out: Path | None
-) -> _Sailed:
-    from sonar_watch.trials.campaign import sail_all
-    from sonar_watch.trials.cruises import CONFIDENCES
-    from sonar_watch.trials.finders import working_confidence
-
-    working = round(working_confidence(settings.detector), 2)
-    confidences = tuple(sorted({*CONFIDENCES, working}))
-    with progress("cruises" if options.cruises else "hours", len(plans)) as advance:
-        outcomes = sail_all(
-            plans, settings, out=out, workers=options.workers, confidences=confidences,
-            keep_old=options.keep_old, on_done=lambda _: advance(),
-        )
-    return _Sailed(
-        weights=settings.detector.weights, working=working, confidences=confidences,
-        outcomes=tuple(outcomes),
-    )
-
-
 def _classical_row(
     options: argparse.Namespace, settings: Settings, plans: Sequence[Plan]
 ) -> list[dict[str, Any]]:
@@ -124,7 +80,7 @@ def _classical_row(
         return []
     detector = replace(settings.detector, weights=CLASSICAL, confidence="auto")
     out = options.out / CLASSICAL if options.out is not None else None
-    sailed = _sail(options, replace(settings, detector=detector), plans, out)
+    sailed = sail(options, replace(settings, detector=detector), plans, out)
     return [sailed.row(sailed.working)]
 
 
@@ -143,7 +99,7 @@ def _plans(options: argparse.Namespace) -> list[Plan]:
     return night_plans(options.nights, template)
 
 
-def _night_row(options: argparse.Namespace, sailed: _Sailed) -> list[dict[str, Any]]:
+def _night_row(options: argparse.Namespace, sailed: Sailed) -> list[dict[str, Any]]:
     """Return the table that models/MANIFEST.yaml holds."""
     from sonar_watch.trials.summary import false_alert_table
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sonar_watch.cli.common import existing
 from sonar_watch.cli.evaluate_pictures import tell, tried_settings
-from sonar_watch.cli.output import progress
+from sonar_watch.cli.sailing import keep_summary, sail
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,28 +18,15 @@ if TYPE_CHECKING:
 
 def score_injected(options: argparse.Namespace) -> int:
     """Sail over real water; print what it comes to at every threshold, by kind and by file."""
-    from sonar_watch.trials.campaign import sail_all
-    from sonar_watch.trials.cruises import CONFIDENCES
-    from sonar_watch.trials.finders import working_confidence
     from sonar_watch.trials.injected import summarise_kinds
 
-    plans, settings = _plans(options), tried_settings(options)
-    working = round(working_confidence(settings.detector), 2)
-    confidences = tuple(sorted({*CONFIDENCES, working}))
-    with progress("cruises", len(plans)) as advance:
-        outcomes = sail_all(
-            plans, settings, out=options.out, workers=options.workers, confidences=confidences,
-            on_done=lambda _: advance(), keep_old=options.keep_old,
-        )
-    tried = {"weights": settings.detector.weights, "sha256": outcomes[0].weights,
-             "encoding": outcomes[0].encoding, "working_confidence": working}
+    sailed = sail(options, tried_settings(options), _plans(options), options.out)
     rows = [
-        {**tried, **row} for confidence in confidences
-        for row in summarise_kinds(outcomes, confidence)
+        {**sailed.tried, **row} for confidence in sailed.confidences
+        for row in summarise_kinds(sailed.outcomes, confidence)
     ]
-    tell(rows, lambda: [_table(rows, working)])
-    if options.out is not None:
-        (options.out / "summary.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    tell(rows, lambda: [_table(rows, sailed.working)])
+    keep_summary(rows, options.out)
     return 0
 
 
