@@ -181,8 +181,8 @@ class Track:
         """
         self.first_seen_utc = min(self.first_seen_utc, other.first_seen_utc)
         self.last_seen_utc = max(self.last_seen_utc, other.last_seen_utc)
-        if other.asked > self.asked:
-            self.asked, self.seconded = other.asked, other.seconded
+        self.asked = max(self.asked, other.asked)
+        self.seconded = max(self.seconded, other.seconded)
         self.seen, self.possible = max(self.seen, other.seen), max(self.possible, other.possible)
         self.dirty = True
         for reason, number in other.vetoed.items():
@@ -266,6 +266,7 @@ class Track:
         if sailed >= stride_m:
             self.unseen_m += sailed
             self.mark = here
+
 
 def begin_track(frame: GeolocatedFrame, sighting: Sighting, options: TrackerOptions) -> Track:
     """Return a tentative track of a plume seen for the first time."""

@@ -78,7 +78,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--confidence", type=positive, help="threshold (default: as configured)"
     )
-    parser.add_argument("--plots", type=Path, metavar="DIR", help="draw curves")
+    parser.add_argument(
+        "--plots", type=Path, metavar="DIR", help="draw curves, and of pictures a gallery"
+    )
     parser.add_argument(
         "--baseline", action=argparse.BooleanOptionalAction,
         help="judge the detector without a network beside it (default: on pictures, where it is "

@@ -15,6 +15,7 @@ from sonar_watch.errors import ConfigurationError
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from sonar_watch.detection.detections import Detections
     from sonar_watch.detection.detector import DetectorOptions
     from sonar_watch.learning.matching import Judgement
     from sonar_watch.learning.truth import TruthSet
@@ -60,9 +61,14 @@ def score_pictures(options: argparse.Namespace) -> int:
         (options.out / "report.jsonl").write_text(lines, encoding="utf-8")
     if options.plots is not None:
         from sonar_watch.learning.evaluation import MATCHINGS
+        from sonar_watch.learning.gallery import draw_gallery
         from sonar_watch.learning.plots import draw_plots
 
-        for path in draw_plots(tried[0].judged, MATCHINGS, tried[0].confidence, options.plots):
+        first = tried[0]
+        drawn = draw_plots(first.judged, MATCHINGS, first.confidence, options.plots)
+        gallery = draw_gallery(first.found, truth.pictures, first.judged[0], first.confidence,
+                               options.plots / "gallery.png")
+        for path in (*drawn, gallery):
             print_json({"plot": str(path)})
     return 0
 
@@ -75,6 +81,7 @@ class _Judged:
     sha256: str
     split: str
     confidence: float
+    found: tuple[Detections, ...]
     judged: tuple[Judgement, ...]
 
     @property
@@ -117,6 +124,7 @@ def _judge(options: argparse.Namespace, detector: DetectorOptions, truth: TruthS
         found = collect(find, truth)
     return _Judged(
         name=finder.name, sha256=finder.sha256, split=options.split, confidence=finder.confidence,
+        found=tuple(found),
         judged=tuple(judge(found, truth.pictures, truth.class_names, one) for one in MATCHINGS),
     )
 

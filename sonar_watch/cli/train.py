@@ -37,7 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--from", type=Path, default=None, metavar="WEIGHTS",
-        help="start from these weights (.pt) instead of random ones",
+        help="start from these weights (.pt) instead of random ones; reading such a file runs "
+        "what is in it: only your own",
     )
     parser.add_argument(
         "--spread-grey", action="store_true",

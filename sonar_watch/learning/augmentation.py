@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sonar_watch.detection.detections import ByteImage
+from sonar_watch.errors import ConfigurationError
 
 MIDDLE_LAYER = 1
 """The layer that a plain picture shows, and the same one whether read as BGR or as RGB."""
@@ -124,6 +125,11 @@ def _with_jitter(build: Any, jitter: LayerJitter, settings: Any) -> Any:
     chain = build(settings)
     steps = chain.transforms
     places = [index for index, step in enumerate(steps) if isinstance(step, RandomHSV)]
+    if not places:
+        raise ConfigurationError(
+            "this ultralytics changes colours elsewhere than expected: expected a version that "
+            "pyproject.toml names (pip install -e .)"
+        )
     for index in places:
         steps[index] = jitter
     return chain

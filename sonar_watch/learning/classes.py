@@ -41,7 +41,9 @@ def keep_classes(data: Path, names: Sequence[str], out: Path) -> Path:
     places = {known.class_names.index(name): place for place, name in enumerate(names)}
     for split in ("train", "val"):
         _write_split(known, split, places, out)
-    return write_dataset(out, names, surveys=known.surveys or None)
+    return write_dataset(
+        out, names, surveys=known.surveys or None, encoding=known.encoding
+    )
 
 
 def _write_split(known: Dataset, split: str, places: dict[int, int], out: Path) -> None:

@@ -124,23 +124,34 @@ def write_review_set(
     known = read_dataset(base)
     for part in ("images", "labels"):
         (out / part / "train").mkdir(parents=True)
+    counts, surveys = _write_reviewed(out, pictures, known.class_names, options)
+    weight = counts[0] * options.right_repeats + counts[1] * options.wrong_repeats
+    taken = _sample(known.images.get("train", ()), weight * options.base_per_picture, options.seed)
+    for number, image in enumerate(taken):
+        _borrow(image, out, f"base_{number:06d}")
+    surveys += [name for names in known.surveys.values() for name in names]
+    data = write_dataset(
+        out, known.class_names, val="images/train", surveys={"train": surveys},
+        encoding=known.encoding,
+    )
+    refuse_frozen(data)
+    return ReviewSet(data=data, right=counts[0], wrong=counts[1], base=len(taken))
+
+
+def _write_reviewed(
+    out: Path, pictures: Iterable[ReviewedPicture], names: tuple[str, ...], options: MixOptions
+) -> tuple[list[int], list[str]]:
+    """Write the judged pictures; return how many were right and wrong, and their surveys."""
     counts, surveys = [0, 0], []
     for picture in pictures:
-        _expect_classes(picture, known.class_names)
+        _expect_classes(picture, names)
         repeats = options.wrong_repeats if picture.was_wrong else options.right_repeats
         _write(out, picture, repeats)
         counts[picture.was_wrong] += 1
         surveys.append(picture.survey)
     if not surveys:
         raise ConfigurationError("no reviewed frame was found in the inputs: nothing to learn from")
-    weight = counts[0] * options.right_repeats + counts[1] * options.wrong_repeats
-    taken = _sample(known.images.get("train", ()), weight * options.base_per_picture, options.seed)
-    for number, image in enumerate(taken):
-        _borrow(image, out, f"base_{number:06d}")
-    surveys += [name for names in known.surveys.values() for name in names]
-    data = write_dataset(out, known.class_names, val="images/train", surveys={"train": surveys})
-    refuse_frozen(data)
-    return ReviewSet(data=data, right=counts[0], wrong=counts[1], base=len(taken))
+    return counts, surveys
 
 
 def _expect_classes(picture: ReviewedPicture, names: tuple[str, ...]) -> None:

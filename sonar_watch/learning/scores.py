@@ -184,7 +184,8 @@ def f1_interval(
     """
     counted = _count(judgement, selection)
     names, survey = np.unique(np.array(judgement.surveys, str), return_inverse=True)
-    if len(names) < 2 or not counted.asked.any():
+    selected = np.unique(survey[selection.pictures(judgement)])
+    if len(selected) < 2 or not counted.asked.any():
         return 0.0, 1.0
     kept = counted.confidence >= confidence
     places = survey[counted.picture[kept]]
@@ -193,7 +194,7 @@ def f1_interval(
         np.bincount(places, minlength=len(names)),
         np.bincount(survey[judgement.true_picture[counted.asked]], minlength=len(names)),
     ], axis=1).astype(float)
-    used = parts[np.unique(survey[selection.pictures(judgement)])]
+    used = parts[selected]
     return resampled_interval(
         used, lambda sums: 2 * sums[:, 0] / np.maximum(sums[:, 1] + sums[:, 2], 1)
     )

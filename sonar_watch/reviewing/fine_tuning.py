@@ -32,6 +32,8 @@ from sonar_watch.settings import Settings
 
 log = logging.getLogger(__name__)
 
+_CHANGED_SHARE = 0.08  # of plain grey pictures, and of first pings: as the weights were trained
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FineTuneOptions:
@@ -191,6 +193,8 @@ def _train(
         seed=options.seed,
         device=options.device,
         threads=options.threads,
+        grey_share=_CHANGED_SHARE,
+        cold_share=_CHANGED_SHARE,
     )
     checkpoint = train(training, on_progress)
     told = (

@@ -24,6 +24,8 @@ from passes import (
 )
 
 from sonar_watch.association.plane import east_north_m, inverse, position_at, quadratic
+from sonar_watch.association.sightings import foot_of, sighting_of
+from sonar_watch.association.track import begin_track
 from sonar_watch.association.tracker import PlumeTracker, TrackerOptions
 
 LONE = [Plume(east_m=200, north_m=0)]
@@ -225,6 +227,20 @@ def test_a_candidate_is_announced_when_it_is_seconded_at_last():
     changes = follow(PlumeTracker(TrackerOptions()), frames)
     assert changes[0].time_utc == frames[seen[4]].time_utc
     assert changes[0].event.agreement == pytest.approx(1 / 5)
+
+
+def test_joined_tracks_keep_the_opinion_that_one_of_them_had():
+    frames = opined(make_pass(straight(), LONE, hit=1.0), lambda _: False)
+    seen = [frame for frame in frames if frame.detections]
+    options = TrackerOptions()
+
+    def track(seconded):
+        foot = foot_of(replace(seen[0].detections[0], seconded=seconded), seen[0], options)
+        return begin_track(seen[0], sighting_of([foot]), options)
+
+    whole, part = track(False), track(True)
+    whole.absorb(part)
+    assert whole.agreement == 1.0
 
 
 def test_noise_and_vetoed_detections_make_no_event():

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from sonar_watch.detection.detections import ByteImage
-from sonar_watch.learning.augmentation import LayerJitter
+from sonar_watch.errors import ConfigurationError
+from sonar_watch.learning.augmentation import LayerJitter, adapt
 
 
 @pytest.fixture
@@ -68,3 +71,10 @@ def test_the_step_takes_and_gives_what_the_trainer_passes_on(layers: ByteImage) 
     assert np.array_equal(step({"img": layers, "cls": 1})["img"], layers)
     one_channel = layers[..., :1]
     assert step({"img": one_channel})["img"] is one_channel
+
+
+def test_a_trainer_without_the_step_to_replace_is_refused() -> None:
+    """Else it would train without the changes, and nobody would know."""
+    bare = SimpleNamespace(build_transforms=lambda _: SimpleNamespace(transforms=[object()]))
+    with pytest.raises(ConfigurationError, match="expected a version that pyproject"):
+        adapt(bare, LayerJitter(), None)

@@ -26,7 +26,8 @@ def data(tmp_path: Path) -> Path:
         write_png(path, np.full((16, 16), 7, np.uint8))
         write_labels(label_path(path), BOTH, 16, 16)
     write_png(root / "images" / "train" / "b.png", np.zeros((16, 16), np.uint8))  # no labels
-    return write_dataset(root, NAMES, surveys={"train": ["a"], "val": ["b"]})
+    return write_dataset(root, NAMES, surveys={"train": ["a"], "val": ["b"]},
+                         encoding="layers")
 
 
 @pytest.mark.parametrize(("name", "row"), [("signal", 1), ("noise", 0)])
@@ -35,6 +36,7 @@ def test_the_other_class_becomes_background(
 ) -> None:
     for _ in range(2):  # as when a training is resumed
         kept = read_dataset(keep_classes(data, [name], tmp_path / "one"))
+    assert kept.encoding == "layers"
     assert (kept.class_names, kept.surveys) == ((name,), {"train": ("a",), "val": ("b",)})
     assert [path.name for path in kept.images["train"]] == ["a.png", "b.png"]
     whole = label_path(read_dataset(data).images["val"][0]).read_text().splitlines()

@@ -190,3 +190,9 @@ def test_the_interval_of_f1_comes_from_surveys() -> None:
     assert low < 2 / 3 < high
     assert f1_interval(judged(*good[:1]), Selection(), 0.5) == (0.0, 1.0)
     assert f1_interval(judged(*good), Selection(), 0.95) == (0.0, 0.0)
+
+
+def test_one_survey_of_a_kind_says_nothing_of_that_kind() -> None:
+    real = [(picture(plume(0, 9.0), survey="real", kind="real"), found((0, 0.9)))]
+    others = [(picture(plume(0, 9.0), survey=f"s-{n}"), found((0, 0.9))) for n in range(5)]
+    assert f1_interval(judged(*real, *others), Selection(kind="real"), 0.5) == (0.0, 1.0)
