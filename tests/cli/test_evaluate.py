@@ -57,12 +57,12 @@ def test_pictures_without_a_network(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert (first["weights"], first["images"], first["images_empty"]) == ("classical", 1, 1)
     assert first["at_threshold"]["confidence"] == 0.3
     assert all(Path(row["plot"]).exists() for row in rows if "plot" in row)
-    assert sum("plot" in row for row in rows) == 5
+    assert sum("plot" in row for row in rows) == (drawn := 5)
     assert first["at_threshold"]["f1"] is None
     text = (tmp_path / "out" / "report.jsonl").read_text("utf-8")
     kept = [json.loads(line) for line in text.splitlines()]
-    assert kept[: len(rows) - 4] == rows[:-4]
-    assert [row["sweep"] for row in kept[len(rows) - 4 :]] == [*SWEEP] * 3
+    assert kept[: len(rows) - drawn] == rows[:-drawn]
+    assert [row["sweep"] for row in kept[len(rows) - drawn :]] == [*SWEEP] * 3
 
 
 def test_an_empty_split_is_no_score(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
