@@ -9,16 +9,14 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-import os
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import Any, TypeVar
+from typing import Any
 
 import sonar_watch
 from sonar_watch.alerts.journal import Journal
@@ -36,12 +34,13 @@ from sonar_watch.pipeline.chain import Pipeline, Stages
 from sonar_watch.pipeline.evidence import EvidenceAlbum
 from sonar_watch.pipeline.finder import PlumeFinder, as_opened, open_finder
 from sonar_watch.records import Alert, GeolocatedFrame, Provenance, Tense, iso_utc
+from sonar_watch.service import notify
 from sonar_watch.settings import Settings
-from sonar_watch.sources.folder import FolderOptions, ImageFolderSource
-from sonar_watch.sources.logs import NmeaLogOptions, NmeaLogSource
+from sonar_watch.sources.folder import ImageFolderSource
+from sonar_watch.sources.logs import NmeaLogSource
 from sonar_watch.sources.merge import Merger
-from sonar_watch.sources.raw import RawFolderSource, RawOptions
-from sonar_watch.sources.replay import ReplayOptions, ReplayPace
+from sonar_watch.sources.raw import RawFolderSource
+from sonar_watch.sources.replay import ReplayPace
 from sonar_watch.sources.source import Source
 from sonar_watch.sources.udp import NmeaFeedSource
 from sonar_watch.watercolumn.raster import Rasteriser
@@ -54,7 +53,6 @@ RUN_KEY = "replay/run"
 IDLE_WAIT_S = 0.25
 """How long the loop sleeps when nothing is new and nobody wakes it."""
 
-_Placed = TypeVar("_Placed", FolderOptions, RawOptions, NmeaLogOptions)
 RETRY_S = 5.0
 """From one try to write the journal to the next."""
 
@@ -342,59 +340,3 @@ def run_daemon(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
     watch.run()
-
-
-def notify(message: str) -> None:
-    """Tell systemd, where it asks (sd_notify(3)); do nothing elsewhere."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if not address:
-        return
-    path = "\0" + address[1:] if address.startswith("@") else address
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
-            channel.sendto(message.encode(), path)
-    except OSError as error:
-        log.warning("systemd could not be told %s: %s", message, error)
-
-
-def replay_settings(settings: Settings, out: Path) -> Settings:
-    """Return the settings of a replay into `out`: same decisions, its own journal and ports."""
-    alerts = replace(
-        settings.alerts,
-        publish=replay_endpoint(settings.alerts.publish),
-        request=replay_endpoint(settings.alerts.request),
-    )
-    return replace(settings, data_dir=out, alerts=alerts)
-
-
-def replay_endpoint(live: str) -> str:
-    """Return where a replay publishes, so that listeners of the live watch stay with it.
-
-    >>> replay_endpoint("tcp://127.0.0.1:6790"), replay_endpoint("ipc:///run/alerts")
-    ('tcp://127.0.0.1:6792', 'ipc:///run/alerts.replay')
-    """
-    head, separator, port = live.rpartition(":")
-    if live.startswith("tcp://") and port.isdigit() and 0 < int(port) <= 65_533:
-        return f"{head}{separator}{int(port) + 2}"
-    return f"{live}.replay" if live.startswith("ipc://") else live
-
-
-def replay_options(settings: Settings, inputs: Sequence[Path]) -> ReplayOptions:
-    """Return how recorded inputs are read: as the source whose folder they lie in.
-
-    Inputs from elsewhere are read as the first source of their kind is, if there is one.
-    """
-    sources, default = settings.sources, ReplayOptions()
-    return ReplayOptions(
-        images=_nearest(sources.images, inputs, default.images),
-        raw=_nearest(sources.raw, inputs, default.raw),
-        logs=_nearest(sources.nmea_logs, inputs, default.logs),
-    )
-
-
-def _nearest(sources: Sequence[_Placed], inputs: Sequence[Path], default: _Placed) -> _Placed:
-    places = [path.resolve() for path in inputs]
-    for source in sources:
-        if any(place.is_relative_to(source.path.resolve()) for place in places):
-            return source
-    return sources[0] if sources else default

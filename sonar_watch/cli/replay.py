@@ -45,8 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Replay, then write the results and say what was found."""
     from sonar_watch.archive import export_journal, forget_results
-    from sonar_watch.daemon import JOURNAL_NAME, Watch, replay_options, replay_settings
-    from sonar_watch.settings import load_settings
+    from sonar_watch.daemon import JOURNAL_NAME, Watch
+    from sonar_watch.settings import load_settings, replay_options, replay_settings
     from sonar_watch.sources.replay import open_inputs
 
     inputs = [existing(path) for path in options.inputs]

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from sonar_watch.daemon import replay_options
 from sonar_watch.detection.detections import Detections
 from sonar_watch.detection.weights import WeightsEntry
 from sonar_watch.errors import SonarWatchError
@@ -20,7 +19,7 @@ from sonar_watch.records import (
     WaterColumnPing,
 )
 from sonar_watch.reviewing.verdicts import JudgedFrame
-from sonar_watch.settings import Settings
+from sonar_watch.settings import Settings, replay_options
 from sonar_watch.sources.merge import Merger
 from sonar_watch.sources.replay import open_inputs
 from sonar_watch.watercolumn.raster import Rasteriser
