@@ -9,8 +9,11 @@
     +-- WeightsError        weights missing, or not the ones in the manifest   (OSError)
     |   +-- NoWeightsError          there are none at all
     +-- InferenceError      the runtime could not run the network              (RuntimeError)
+    |   +-- DeviceMemoryError         the device has too little memory: run less at once
+    |   +-- DeviceLostError           the device is gone: only a new process may help
     +-- JournalError        the journal cannot be read or written              (OSError)
     |   +-- JournalUnavailableError   for now: disk full, locked, read-only
+    |   +-- JournalDamagedError       for good: its bytes are not what was written
     +-- WireError           a message or socket is not what docs/wire.md says  (ValueError)
 
 Messages say what was expected, what came and where (file, offset, key).
@@ -69,12 +72,24 @@ class InferenceError(SonarWatchError, RuntimeError):
     """The runtime could not run the network."""
 
 
+class DeviceMemoryError(InferenceError):
+    """The device has too little memory for what it was asked to run at once."""
+
+
+class DeviceLostError(InferenceError):
+    """The device is gone or does not answer to this process any more; a new process may help."""
+
+
 class JournalError(SonarWatchError, OSError):
     """The journal cannot be read or written."""
 
 
 class JournalUnavailableError(JournalError):
     """The journal cannot be used for now: the disk is full, locked or read-only."""
+
+
+class JournalDamagedError(JournalError):
+    """The journal's bytes are not what was written; what is left can be kept, not gone on with."""
 
 
 class WireError(SonarWatchError, ValueError):
