@@ -1,4 +1,4 @@
-"""Counters and gauges of a running watch, and their Prometheus text.
+"""Counters, gauges and lags of a running watch.
 
 Monitoring is one of the few places that may look at the wall clock: how old the last frame is
 has no meaning in data time.
@@ -7,30 +7,20 @@ has no meaning in data time.
 from __future__ import annotations
 
 import itertools
-import math
 import threading
 import time
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterable
 from typing import Any
 
-PREFIX = "sonar_watch_"
+from sonar_watch.monitoring.prometheus import COUNTERS, prometheus_text
+from sonar_watch.monitoring.windows import Rate, Recent
+
 _MOST_KINDS = 64
+_MOST_FOLLOWED = 20_000
+"""Frames on their way at most; more are not timed."""
 
-_COUNTERS = {
-    "frames": "Swaths taken through the whole chain.",
-    "detections": "Boxes found, vetoed ones included.",
-    "alerts": "Alerts written to the journal.",
-    "frames_second_only": "Swaths in which only the second detector saw a plume, not vetoed.",
-}
-_GAUGES = {
-    "lag_s": "Seconds from the data time of the last frame to now.",
-    "backlog": "Frames that wait to be worked on.",
-    "uptime_s": "Seconds since the watch began.",
-    "last_frame_age_s": "Seconds since the last frame was done.",
-}
-
-STALE_S = 120.0
-"""A frame older than this, with others waiting, is a complaint."""
+STAGES = ("waited", "drawn", "detected", "stored")
+"""What a frame passes, in order: until its turn and navigation came, then each step's end."""
 
 
 class Monitor:
@@ -40,16 +30,25 @@ class Monitor:
     ----------
     clock : callable
         Returns seconds since 1970-01-01 UTC.
+    ticks : callable
+        Returns seconds that only grow, whatever happens to the clock.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.time,
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock, self._ticks = clock, ticks
         self._lock = threading.Lock()
-        self._started_s = clock()
-        self._counters: dict[str, int] = dict.fromkeys(_COUNTERS, 0)
+        self._started_s = ticks()
+        self._counters: dict[str, int] = dict.fromkeys(COUNTERS, 0)
         self._gauges: dict[str, float] = {"lag_s": 0.0, "backlog": 0.0}
         self._quarantined: dict[str, int] = {}
         self._last_frame_s: float | None = None
+        self._rate = Rate(self._started_s)
+        self._lags = {name: Recent() for name in (*STAGES, "total", "data")}
+        self._marks: dict[str, tuple[float, float]] = {}
 
     def count(self, name: str, more: int = 1) -> None:
         """Add to a counter; one that is new begins at 0.
@@ -79,12 +78,38 @@ class Monitor:
 
     def frame_done(self, data_time_s: float, detections: int = 0) -> None:
         """Count a frame, and take its data time (seconds since 1970) for lag and age."""
-        now_s = self._clock()
+        now_s, ticks_s = self._clock(), self._ticks()
         with self._lock:
             self._counters["frames"] += 1
             self._counters["detections"] += detections
             self._gauges["lag_s"] = now_s - data_time_s
-            self._last_frame_s = now_s
+            self._last_frame_s = ticks_s
+            self._rate.add(ticks_s)
+            self._lags["data"].add(ticks_s, now_s - data_time_s)
+
+    def arrived(self, frame_id: str) -> None:
+        """Note that a frame came from its source: its way through the stages begins."""
+        now_s = self._ticks()
+        with self._lock:
+            if len(self._marks) < _MOST_FOLLOWED:
+                self._marks[frame_id] = now_s, now_s
+
+    def passed(self, stage: str, frame_ids: Iterable[str]) -> None:
+        """Note that frames have passed a stage of `STAGES`: what it took since the last one.
+
+        Frames of one batch wait for one another: each is charged the time of all.
+        """
+        now_s = self._ticks()
+        with self._lock:
+            for frame_id in frame_ids:
+                mark = self._marks.pop(frame_id, None)
+                if mark is None:
+                    continue
+                self._lags[stage].add(now_s, now_s - mark[1])
+                if stage == STAGES[-1]:
+                    self._lags["total"].add(now_s, now_s - mark[0])
+                else:
+                    self._marks[frame_id] = mark[0], now_s
 
     def quarantine(self, reason: str) -> None:
         """Count something set aside.
@@ -102,31 +127,29 @@ class Monitor:
         """Return all numbers at one instant, JSON-able.
 
         Keys: every counter and gauge by its name, "quarantined" (reason to number), "uptime_s",
-        and "last_frame_age_s" (None before the first frame).
+        "last_frame_age_s" (None before the first frame), "frames_per_min" and "lag": for each
+        stage, "total" (arrival to journal) and "data" (data time to journal) the "p50" and "p99"
+        of the seconds, of the last minutes.
         """
-        now_s = self._clock()
+        now_s = self._ticks()
         with self._lock:
             last_s = self._last_frame_s
+            lags = {name: recent.quantiles(now_s) for name, recent in self._lags.items()}
             return {
                 **self._counters,
                 **self._gauges,
                 "quarantined": dict(sorted(self._quarantined.items())),
                 "uptime_s": now_s - self._started_s,
                 "last_frame_age_s": None if last_s is None else now_s - last_s,
+                "frames_per_min": self._rate.per_minute(now_s),
+                "lag": {name: seconds for name, seconds in lags.items() if seconds},
             }
 
     def prometheus(self) -> str:
         """Return the numbers in the Prometheus text format, version 0.0.4."""
-        now = self.snapshot()
         with self._lock:
-            counters = set(self._counters) & set(now)
-        lines = _labelled("quarantined_total", "reason", now.pop("quarantined"))
-        for name, value in sorted(now.items()):
-            if name in counters:
-                lines += _series(f"{name}_total", "counter", _COUNTERS.get(name, ""), value)
-            elif value is not None:
-                lines += _series(name, "gauge", _GAUGES.get(name, ""), value)
-        return "\n".join(lines) + "\n"
+            counters = frozenset(self._counters)
+        return prometheus_text(self.snapshot(), counters)
 
 
 def reason_kind(reason: str) -> str:
@@ -147,51 +170,3 @@ def reason_kind(reason: str) -> str:
 def _check_name(name: str, taken: Container[str], kind: str) -> None:
     if not name.isidentifier() or not name.isascii() or name in taken:
         raise ValueError(f"expected a name that is not a {kind}'s, received {name!r}")
-
-
-def _series(name: str, kind: str, help_text: str, value: float) -> list[str]:
-    lines = [f"# HELP {PREFIX}{name} {help_text}"] if help_text else []
-    return [*lines, f"# TYPE {PREFIX}{name} {kind}", f"{PREFIX}{name} {_number(value)}"]
-
-
-def _labelled(name: str, label: str, values: Mapping[str, int]) -> list[str]:
-    lines = [f"# HELP {PREFIX}{name} Items set aside.", f"# TYPE {PREFIX}{name} counter"]
-    return lines + [
-        f'{PREFIX}{name}{{{label}="{_escaped(key)}"}} {value}' for key, value in values.items()
-    ]
-
-
-def _number(value: float) -> str:
-    if math.isfinite(value):
-        return repr(value)
-    return "NaN" if math.isnan(value) else ("+Inf" if value > 0 else "-Inf")
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
-
-
-def complaints(watch: Mapping[str, Any]) -> list[str]:
-    """Return what a technician should look at, in words; [] when the watch is healthy.
-
-    Parameters
-    ----------
-    watch : mapping
-        What the daemon tells of itself in each status message. What was set aside is no
-        complaint: it is counted beside it, and stays counted when mended.
-    """
-    found = []
-    if watch.get("trouble"):
-        found.append(f"nothing is published: {watch['trouble']}")
-    if watch.get("notice"):
-        found.append(str(watch["notice"]))
-    failing = watch.get("sources", {}).get("failing", 0)
-    if failing:
-        found.append(f"{failing} of the sources cannot be read; the log says which and why")
-    age_s = watch.get("last_frame_age_s")
-    backlog = watch.get("backlog", 0)
-    if age_s is not None and age_s > STALE_S and backlog > 0:
-        found.append(f"no frame done for {age_s:.0f} s though {backlog:.0f} wait")
-    if watch.get("alerts_unwritable"):
-        found.append(f"{watch['alerts_unwritable']} alerts could not be written; see the log")
-    return found

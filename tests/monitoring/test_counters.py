@@ -21,7 +21,7 @@ class Clock:
 
 def test_frames_give_lag_and_age():
     clock = Clock()
-    monitor = Monitor(clock)
+    monitor = Monitor(clock, clock)
     assert monitor.snapshot()["last_frame_age_s"] is None
     monitor.frame_done(998.5, detections=2)
     clock.now_s = 1004.0
@@ -50,7 +50,7 @@ def test_threads_lose_no_count():
 
 def test_prometheus_text():
     clock = Clock()
-    monitor = Monitor(clock)
+    monitor = Monitor(clock, clock)
     monitor.frame_done(999.0, 3)
     monitor.count("alerts", 2)
     monitor.count("reconnects")
@@ -65,7 +65,8 @@ def test_prometheus_text():
     assert "sonar_watch_gpu_memory_mib NaN" in lines
     assert 'sonar_watch_quarantined_total{reason="odd \\"thing\\"\\\\"} 1' in lines
     assert text.endswith("\n")
-    sample = re.compile(r'[a-z_]+(\{reason="(\\.|[^"\\])*"\})? (NaN|[+-]Inf|[-+.e0-9]+)')
+    label = r'[a-z]+="(\\.|[^"\\])*"'
+    sample = re.compile(rf"[a-z_]+(\{{{label}(,{label})*\}})? (NaN|[+-]Inf|[-+.e0-9]+)")
     assert all(line.startswith("# ") or sample.fullmatch(line) for line in lines)
     names = [line.split()[2] for line in lines if line.startswith("# TYPE")]
     assert len(names) == len(set(names))
