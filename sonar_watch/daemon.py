@@ -156,7 +156,7 @@ class Watch:
             monitor=self.monitor,
             album=album if settings.pipeline.evidence else None,
             preview=self._preview,
-            heartbeat=self._tell_status,
+            heartbeat=lambda _stage: self._tell_status(),
             endure=self._endure if tense == "live" else lambda _: False,
         )
 

@@ -24,6 +24,7 @@ from sonar_watch.monitoring import Monitor
 from sonar_watch.pipeline.evidence import EvidenceAlbum
 from sonar_watch.pipeline.hold import NavigationHold, Settled, Swath, SwathItem, Track
 from sonar_watch.pipeline.locating import locate
+from sonar_watch.pipeline.pace import BatchPace
 from sonar_watch.pipeline.results import frame_body, frame_head
 from sonar_watch.records import (
     Alert,
@@ -147,7 +148,8 @@ class Stages:
     monitor: Monitor = field(default_factory=Monitor)
     album: EvidenceAlbum | None = None
     preview: Callable[[GeolocatedFrame], None] = lambda _: None
-    heartbeat: Callable[[], bool] = lambda: True
+    heartbeat: Callable[[str], bool] = lambda _: True
+    """Told which stage begins a piece of work; returns whether to go on."""
     endure: Callable[[JournalUnavailableError | None], bool] = lambda _: False
     """Given why the journal cannot be had: wait, return whether to try again; None = it can."""
 
@@ -159,7 +161,7 @@ class Pipeline:
         self._stages = stages
         self._hold = NavigationHold(stages.track, stages.options.hold_swaths, stages.options.hold_s)
         self._waiting: set[str] = set()
-        self._batch_frames = stages.options.batch_frames
+        self._pace = BatchPace(stages.options.batch_frames)
 
     @property
     def waiting(self) -> int:
@@ -172,9 +174,13 @@ class Pipeline:
         Stops early when the heartbeat says so: what is left comes again after a restart.
         """
         done = 0
-        for group in _groups(self._hold.take(self._admitted(items)), self._batch_frames):
-            done += self._work(group)
-            if not self._stages.heartbeat():
+        leaving = self._hold.take(self._admitted(items))
+        while group := tuple(islice(leaving, self._pace.size)):
+            self._pace.begin()
+            worked = self._work(group)
+            self._pace.end(worked)
+            done += worked
+            if not self._stages.heartbeat("sources"):
                 break
         return done
 
@@ -204,18 +210,27 @@ class Pipeline:
         self._enduring(lambda: self._stages.ledger.quarantine(item))
 
     def _work(self, group: Sequence[Settled | LineEnd]) -> int:
-        """Do one batch: draw, detect, locate, track; store; send. Return the swaths done."""
+        """Do one batch: draw, detect, locate, track; store; send. Return the swaths done.
+
+        Told to end, it leaves what is not drawn yet, and what was drawn is done to the end: the
+        memory of the layers that is stored holds just the swaths that are stored.
+        """
         batch = _Batch()
         settled: list[tuple[WaterColumnFrame, str | None]] = []
         for left in group:
+            if not self._stages.heartbeat("raster"):
+                break
             if isinstance(left, LineEnd):
                 batch.checkpoints.update(_as_checkpoint(left.checkpoint))
             elif (frame := self._guarded_frame(left, batch)) is not None:
                 settled.append((frame, left.note))
+        self._stages.heartbeat("detection")
         found = self._guarded_detect([frame for frame, _ in settled], batch)
+        self._stages.heartbeat("association")
         for (frame, note), detections in zip(settled, found, strict=True):
             if detections is not None:
                 self._guarded_finish(frame, detections, note, batch)
+        self._stages.heartbeat("commit")
         self._commit(batch)
         return len(batch.frames)
 
@@ -360,14 +375,6 @@ class Pipeline:
         for alert in alerts:
             if alert.kind in ("end", "retract"):
                 album.forget(alert.event.event_id)
-
-
-def _groups(
-    items: Iterable[Settled | LineEnd], size: int
-) -> Iterator[tuple[Settled | LineEnd, ...]]:
-    iterator = iter(items)
-    while group := tuple(islice(iterator, size)):
-        yield group
 
 
 def _as_checkpoint(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
