@@ -18,7 +18,7 @@ from sonar_watch.formats.datagrams import (
 )
 from sonar_watch.formats.kmall_header import BODY, PARTITION, Header, parse_common, parse_header
 from sonar_watch.formats.kmall_mwc import decode_mwc, encode_mwc
-from sonar_watch.formats.kmall_parts import PARTED, PartitionJoiner, split_datagram
+from sonar_watch.formats.kmall_parts import Lost, PartitionJoiner, split_datagram
 from sonar_watch.formats.kmall_sensors import decode_skm, decode_spo, encode_skm, encode_spo
 from sonar_watch.formats.kmall_setup import (
     decode_che,
@@ -104,7 +104,7 @@ class KmallDecoder:
         """
         if datagram.kind not in self._decoders:
             return []
-        whole, lost = self._joiner.add(datagram) if datagram.kind in PARTED else (datagram, [])
+        whole, lost = self._joiner.add(datagram)
         items = self._missing(lost)
         joined = whole is not datagram
         if whole is not None and not (joined and self._swath_done(whole.data)):
@@ -115,8 +115,9 @@ class KmallDecoder:
         """Return a Quarantined for each datagram that waits for parts."""
         return self._missing(self._joiner.flush())
 
-    def _missing(self, lost: list[Datagram]) -> list[RawItem]:
-        return [self._told(part.offset, f"{part.kind}: parts are missing") for part in lost]
+    def _missing(self, lost: list[Lost]) -> list[RawItem]:
+        firsts = [each.first for each in lost]
+        return [self._told(part.offset, f"{part.kind}: parts are missing") for part in firsts]
 
     def _told(self, offset: int, reason: str) -> Quarantined:
         said = FormatError(reason, file=self._file, offset=offset)

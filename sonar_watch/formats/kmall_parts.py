@@ -5,68 +5,188 @@ Files hold them joined; some loggers write the parts as they came, and in any or
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass, field
+
 from sonar_watch.errors import FormatError
 from sonar_watch.formats.datagrams import Datagram, unpack
-from sonar_watch.formats.kmall_header import BODY, COMMON, HEADER, PARTITION, TRAILER
+from sonar_watch.formats.kmall_header import (
+    BODY,
+    COMMON,
+    HEADER,
+    LARGEST,
+    PARTITION,
+    TRAILER,
+    parse_common,
+)
 
 PARTED = frozenset({"#MWC", "#MRZ"})
+MOST_PARTS = 8192
+"""The largest datagram in parts of 64,000 bytes has about 2,100."""
+
 _COMMON_IN_ALL_SINCE = {"#MWC": 2, "#MRZ": 2}
 _HELD = 8
+_OVER_KEPT = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """A datagram that was given up.
+
+    Parameters
+    ----------
+    first : Datagram
+        The first of its parts that came.
+    missing, count : int
+        How many parts never came, and how many there are.
+    """
+
+    first: Datagram
+    missing: int
+    count: int
+
+    @property
+    def swath(self) -> str:
+        """Its ping and swath in words, "" where the parts do not tell."""
+        if not _has_common(self.first) and _numbers(self.first)[1] != 1:
+            return ""
+        common = parse_common(self.first.data, BODY + PARTITION.size)
+        return f"ping {common.ping_counter} swath {common.swath}"
+
+
+@dataclass(slots=True)
+class _Partial:
+    """The parts of one datagram that have come, and when the last of them did."""
+
+    count: int
+    parts: dict[int, Datagram] = field(default_factory=dict)
+    size: int = 0
+    arrived_s: float = 0.0
+    seen: int = 0
+
+    @property
+    def first(self) -> Datagram:
+        return min(self.parts.values(), key=lambda part: part.offset)
+
+    @property
+    def lost(self) -> Lost:
+        return Lost(first=self.first, missing=self.count - len(self.parts), count=self.count)
 
 
 class PartitionJoiner:
-    """Collects parts until a datagram is whole; at most `held` datagrams at a time.
+    """Collects parts until a datagram is whole, within limits; beyond them the oldest is lost.
+
+    A part of what is whole or lost already, late or sent twice, is passed over.
 
     Parameters
     ----------
     held : int
-        How many datagrams may be waited for at once; the oldest is given up beyond that.
+        How many datagrams may be waited for at once.
+    most_bytes : int
+        Of all parts that wait.
+    most_seen : int
+        Datagrams that may come after the last part of one that is waited for.
+    longest_s : float
+        Seconds that may pass after it, by the `arrived_s` that the caller gives.
     """
 
-    def __init__(self, held: int = _HELD) -> None:
-        self._held = held
-        self._waiting: dict[bytes, tuple[int, dict[int, Datagram]]] = {}
+    def __init__(
+        self,
+        held: int = _HELD,
+        *,
+        most_bytes: int = LARGEST,
+        most_seen: int | None = None,
+        longest_s: float = math.inf,
+    ) -> None:
+        self._held, self._most_bytes = held, most_bytes
+        self._most_seen, self._longest_s = most_seen, longest_s
+        self._waiting: dict[bytes, _Partial] = {}
+        self._over: dict[bytes, None] = {}
+        self._seen = 0
 
-    def add(self, datagram: Datagram) -> tuple[Datagram | None, list[Datagram]]:
-        """Return the datagram that `datagram` is or completes, and what was given up for it.
+    @property
+    def earliest_s(self) -> float:
+        """Data time of the earliest datagram that waits, seconds since 1970; inf: none does."""
+        return min((_time_s(partial.first) for partial in self._waiting.values()), default=math.inf)
 
-        The whole has the offset of its first part in the file. What was given up is returned
-        as one of its parts, for a message.
+    def add(
+        self, datagram: Datagram, arrived_s: float = 0.0
+    ) -> tuple[Datagram | None, list[Lost]]:
+        """Return the datagram that `datagram` is or completes, and what was given up.
+
+        The whole has the offset of its first part in the file.
 
         Raises
         ------
         FormatError
-            Part numbers that cannot be.
+            Part numbers that cannot be; nothing has changed then.
         """
-        if datagram.kind not in PARTED:
-            return datagram, []
-        count, number = unpack(PARTITION, datagram.data, BODY, "partition")
-        if not 1 <= number <= count:
-            raise FormatError(f"{datagram.kind}: part {number} of {count} cannot be")
+        count, number = _numbers(datagram)
+        self._seen += 1
         if count == 1:
-            return datagram, []
+            return datagram, self.expire(arrived_s)
         key = _identity(datagram)
-        parts = self._waiting.setdefault(key, (count, {}))[1]
-        parts.setdefault(number, datagram)  # a part sent twice is the same part
-        if len(parts) < count:
-            return None, self._give_up()
+        if key in self._over:
+            return None, self.expire(arrived_s)
+        partial = self._waiting.setdefault(key, _Partial(count))
+        if number not in partial.parts:
+            partial.parts[number] = datagram
+            partial.size += len(datagram.data)
+        partial.arrived_s, partial.seen = arrived_s, self._seen
+        if len(partial.parts) < count:
+            return None, self.expire(arrived_s)
         del self._waiting[key]
-        return _join([parts[index] for index in sorted(parts)]), []
+        if _has_common(datagram):  # else the next receive fan may look the same
+            self._forget(key)
+        whole = _join([partial.parts[each] for each in sorted(partial.parts)])
+        return whole, self.expire(arrived_s)
 
-    def flush(self) -> list[Datagram]:
-        """Give up everything that still waits; return one part of each."""
-        waiting, self._waiting = self._waiting, {}
-        return [_first(parts) for _, parts in waiting.values()]
+    def expire(self, now_s: float) -> list[Lost]:
+        """Give up what is beyond a limit at `now_s`, by the clock of `arrived_s`."""
+        lost = [self._give_up(key) for key in [*self._waiting] if self._is_old(key, now_s)]
+        while len(self._waiting) > self._held or self._size() > self._most_bytes:
+            lost.append(self._give_up(next(iter(self._waiting))))
+        return lost
 
-    def _give_up(self) -> list[Datagram]:
-        if len(self._waiting) <= self._held:
-            return []
-        oldest = next(iter(self._waiting))
-        return [_first(self._waiting.pop(oldest)[1])]
+    def flush(self) -> list[Lost]:
+        """Give up everything that still waits."""
+        return [self._give_up(key) for key in [*self._waiting]]
+
+    def _is_old(self, key: bytes, now_s: float) -> bool:
+        partial = self._waiting[key]
+        passed = self._most_seen is not None and self._seen - partial.seen > self._most_seen
+        return passed or now_s - partial.arrived_s > self._longest_s
+
+    def _size(self) -> int:
+        return sum(partial.size for partial in self._waiting.values())
+
+    def _give_up(self, key: bytes) -> Lost:
+        self._forget(key)
+        return self._waiting.pop(key).lost
+
+    def _forget(self, key: bytes) -> None:
+        self._over[key] = None
+        while len(self._over) > _OVER_KEPT:
+            del self._over[next(iter(self._over))]
 
 
-def _first(parts: dict[int, Datagram]) -> Datagram:
-    return min(parts.values(), key=lambda part: part.offset)
+def _numbers(datagram: Datagram) -> tuple[int, int]:
+    """Return how many parts there are, and which this is."""
+    if datagram.kind not in PARTED:
+        return 1, 1
+    count, number = unpack(PARTITION, datagram.data, BODY, "partition")
+    if not 1 <= number <= count <= MOST_PARTS:
+        raise FormatError(f"{datagram.kind}: part {number} of {count} cannot be")
+    start = BODY + PARTITION.size
+    smallest = start + TRAILER.size + (COMMON.size if _has_common(datagram) else 0)
+    if count > 1 and len(datagram.data) < smallest:
+        raise FormatError(f"{datagram.kind}: a part of {len(datagram.data)} bytes cannot be")
+    return count, number
+
+
+def _time_s(datagram: Datagram) -> float:
+    *_, seconds, nanoseconds = unpack(HEADER, datagram.data, 0, "header")
+    return float(seconds + nanoseconds * 1e-9)
 
 
 def _has_common(datagram: Datagram) -> bool:

@@ -270,7 +270,7 @@ def test_a_joiner_holds_few_swaths(make_ping):
         first = split_datagram(encode_mwc(make_ping(counter, beams=60)), 600)[0]
         whole, lost = joiner.add(Datagram(kind="#MWC", data=first, offset=counter))
         assert whole is None
-        given_up += [part.offset for part in lost]
+        given_up += [each.first.offset for each in lost]
     assert given_up == [0, 1]
 
 
