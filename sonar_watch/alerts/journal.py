@@ -8,20 +8,36 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import sqlite3
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from sonar_watch.alerts.damage import (
+    Mark,
+    examine,
+    kept_journals,
+    read_mark,
+    set_aside,
+    write_mark,
+)
 from sonar_watch.alerts.message import alert_topic, encode_alert
-from sonar_watch.alerts.reading import SCHEMA_VERSION, JournalReader, open_connection
+from sonar_watch.alerts.reading import (
+    BEGINS_KEY,
+    SCHEMA_VERSION,
+    JournalReader,
+    open_connection,
+)
 from sonar_watch.alerts.text import printable
-from sonar_watch.errors import JournalError
+from sonar_watch.errors import JournalDamagedError, JournalError, JournalUnavailableError
 from sonar_watch.records import Alert, Quarantined, Tense, identify, iso_utc
+
+log = logging.getLogger(__name__)
 
 _TABLES = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -69,22 +85,76 @@ class Journal(JournalReader):
     tense : {"live", "replay", "test"}, optional
         What this session tells of; a journal holds one tense for good, so that a replay never
         continues a live one. Without it, the first alert decides.
+    replace_damaged : bool
+        Set a damaged journal aside and begin another, of a new epoch, instead of refusing it.
+
+    Attributes
+    ----------
+    notice : str or None
+        Which damaged journals are kept beside this one.
 
     Raises
     ------
+    JournalDamagedError
+        The file is damaged; from every method.
     JournalError
         The file cannot be written, is no journal, is in use by another writer, or is of
         another tense; as from every method.
     """
 
-    def __init__(self, path: Path, *, tense: Tense | None = None) -> None:
-        self._lock_fd = _lock_writer(path)
+    def __init__(
+        self, path: Path, *, tense: Tense | None = None, replace_damaged: bool = False
+    ) -> None:
         self._wanted_tense = tense
+        self._begins_utc: str | None = None
+        self._lock_fd = _lock_writer(path)
         try:
+            mark = read_mark(self._lock_fd)
+            try:
+                examine(path, mark)
+            except JournalDamagedError as error:
+                if replace_damaged:
+                    self._replace(path, mark, error)
+                elif path.exists():
+                    raise
             super().__init__(path)
-        except JournalError:
-            os.close(self._lock_fd)
+            self._begin_mark(mark)
+        except BaseException:
+            self._unlock()
             raise
+        self.notice = _notice(path) if replace_damaged else None
+
+    def _replace(self, path: Path, mark: Mark | None, error: JournalDamagedError) -> None:
+        """Keep the damaged file under another name; the next one begins where it ended.
+
+        There is no file where this was interrupted by a kill, or done by hand.
+        """
+        log.critical("the journal is damaged: %s", error)
+        if path.exists():
+            try:
+                if mark is not None:  # first: killed in the middle, the next start knows
+                    write_mark(self._lock_fd, replace(mark, damaged=str(error)))
+                log.critical("the damaged journal is kept as %s", set_aside(path))
+            except OSError as refusal:
+                told = f"{path}: damaged, and cannot be set aside: {refusal}"
+                raise JournalUnavailableError(told) from error
+        self._begins_utc = None if mark is None else mark.begins_utc
+        log.critical("a new journal: its alerts count from 1 again and come from data since %s",
+                     self._begins_utc or "the beginning")  # fmt: skip
+
+    def _begin_mark(self, known: Mark | None) -> None:
+        """Have the lock file tell of this journal."""
+        epoch = self.epoch
+        self._mark = Mark(epoch=epoch, head=self.head_sequence)
+        if known is not None and known.epoch == epoch:
+            self._mark = replace(self._mark, frame_utc=known.frame_utc)
+        self._leave_mark()
+
+    def _leave_mark(self) -> None:
+        try:
+            write_mark(self._lock_fd, self._mark)
+        except OSError as error:  # not needed as long as the journal is whole
+            log.debug("%s: the lock file is not brought up to date: %s", self.path, error)
 
     def commit(
         self,
@@ -133,6 +203,17 @@ class Journal(JournalReader):
                     "REPLACE INTO checkpoints VALUES (?, ?)", (printable(key), self._json(value))
                 )
             self._remember(connection, memory or {})
+        self._note_commit(frames, alerts)
+
+    def _note_commit(self, frames: Sequence[FrameEntry], alerts: Sequence[Alert]) -> None:
+        if not frames and not alerts:
+            return
+        head = alerts[-1].sequence if alerts else self._mark.head
+        # The earliest: a clock that runs ahead for one frame must not hide what comes after it.
+        first = min((frame.time_utc for frame in frames), default=None)
+        frame_utc = self._mark.frame_utc if first is None else iso_utc(first)
+        self._mark = replace(self._mark, head=head, frame_utc=frame_utc)
+        self._leave_mark()
 
     def _remember(
         self, connection: sqlite3.Connection, memory: Mapping[str, bytes | None]
@@ -163,14 +244,23 @@ class Journal(JournalReader):
     def close(self) -> None:
         """Close the file and let another writer in; harmless when closed already."""
         super().close()
+        self._unlock()
+
+    def _unlock(self) -> None:
         if self._lock_fd >= 0:
             os.close(self._lock_fd)
             self._lock_fd = -1
 
+    def _hear_damage(self, error: JournalDamagedError) -> None:
+        """Remember it for the next start, which may not come upon the same page."""
+        if self._lock_fd >= 0 and hasattr(self, "_mark"):
+            self._mark = replace(self._mark, damaged=str(error))
+            self._leave_mark()
+
     def _connect(self) -> sqlite3.Connection:
         connection = open_connection(self.path.absolute().as_uri())
         try:
-            _prepare(connection)
+            _prepare(connection, self._begins_utc)
         except sqlite3.Error:
             connection.close()
             raise
@@ -178,16 +268,7 @@ class Journal(JournalReader):
 
     def _check(self) -> None:
         super()._check()
-        self._check_contiguous()
         self._check_tense(self._wanted_tense)
-
-    def _check_contiguous(self) -> None:
-        count = int(self._value("SELECT count(*) FROM alerts"))
-        if count != self.head_sequence:
-            raise JournalError(
-                f"{self.path}: {count} alerts end at sequence {self.head_sequence}: some are "
-                "missing; move the file aside and start a new journal"
-            )
 
     def _check_tense(self, tense: Tense | None) -> None:
         """Take `tense` on, or refuse it when this journal is of another."""
@@ -266,7 +347,17 @@ def _lock_writer(path: Path) -> int:
     return descriptor
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
+def _notice(path: Path) -> str | None:
+    kept = ", ".join(one.name for one in kept_journals(path))
+    if not kept:
+        return None
+    return (
+        f"a journal was damaged and replaced; what is left of it lies in {path.parent} ({kept}): "
+        "move it elsewhere, and this notice ends at the next start"
+    )
+
+
+def _prepare(connection: sqlite3.Connection, begins_utc: str | None) -> None:
     """Set durability and, in an empty file, make the tables: all of them or none."""
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     if tables and "meta" not in tables:
@@ -278,7 +369,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         if not tables:
-            _make_tables(connection)
+            _make_tables(connection, begins_utc)
         connection.execute(_MEMORY)  # journals of earlier releases have none
         connection.execute("COMMIT")
     finally:
@@ -286,9 +377,12 @@ def _prepare(connection: sqlite3.Connection) -> None:
             connection.execute("ROLLBACK")
 
 
-def _make_tables(connection: sqlite3.Connection) -> None:
+def _make_tables(connection: sqlite3.Connection, begins_utc: str | None) -> None:
     for table in _TABLES:
         connection.execute(table)
     # The one random id: it tells journals apart, also two that were made for the same cruise.
     rows = [("schema", SCHEMA_VERSION), ("epoch", str(uuid.uuid4()))]
     connection.executemany("INSERT INTO meta VALUES (?, ?)", rows)
+    if begins_utc is not None:
+        value = json.dumps(begins_utc)
+        connection.execute("INSERT INTO checkpoints VALUES (?, ?)", (BEGINS_KEY, value))

@@ -7,17 +7,22 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from sonar_watch.alerts.text import printable
-from sonar_watch.errors import JournalError, JournalUnavailableError
+from sonar_watch.errors import JournalDamagedError, JournalError, JournalUnavailableError
+from sonar_watch.records import parse_utc
 
 SCHEMA_VERSION = "1"
+BEGINS_KEY = "journal/begins"
+"""Checkpoint of the data time before which a journal that replaces a damaged one takes nothing."""
 BUSY_TIMEOUT_S = 5.0
 _PAGE = 500
 
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _ADVICE = {
     "full": "free space on that disk; the journal goes on by itself",
     "readonly": "give this user the right to write the file and its folder",
@@ -78,12 +83,18 @@ class JournalReader:
     def state(self) -> dict[str, Any] | None:
         """Return the tracker's state of the last commit that had one."""
         text = self._value("SELECT body FROM state")
-        return None if text is None else dict(json.loads(text))
+        return None if text is None else dict(self._loads(text))
 
     def checkpoint(self, key: str) -> Any | None:
         """Return what was last stored under `key`, or None."""
         text = self._value("SELECT value FROM checkpoints WHERE key = ?", printable(key))
-        return None if text is None else json.loads(text)
+        return None if text is None else self._loads(text)
+
+    @property
+    def begins_utc(self) -> datetime | None:
+        """Data time at which this journal begins, because one before it was damaged."""
+        begins = self.checkpoint(BEGINS_KEY)
+        return None if begins is None else parse_utc(begins)
 
     def alerts_after(self, sequence: int, limit: int) -> list[tuple[int, str, bytes]]:
         """Return up to `limit` alerts beyond `sequence`, in order: (sequence, topic, body)."""
@@ -104,6 +115,16 @@ class JournalReader:
         """Return the bodies of `open_alerts`."""
         return [body for _, _, body in self.open_alerts()]
 
+    def events_named(self, start: str, limit: int) -> list[str]:
+        """Return the ids of up to `limit` events that begin with `start`, exact ones first."""
+        rows = self._rows(
+            "SELECT DISTINCT event_id FROM alerts WHERE substr(event_id, 1, length(?1)) = ?1"
+            " ORDER BY length(event_id), event_id LIMIT ?2",
+            printable(start),
+            limit,
+        )
+        return [str(event_id) for (event_id,) in rows]
+
     def snapshot(self) -> tuple[int, list[tuple[int, str, bytes]]]:
         """Return `head_sequence` and `open_alerts` of one and the same moment."""
         with self._transaction("DEFERRED", "read"):
@@ -118,7 +139,7 @@ class JournalReader:
             position,
             _PAGE,
         ):
-            yield from (json.loads(text) for _, text in page)
+            yield from (self._loads(text) for _, text in page)
             position = page[-1][0]
 
     def quarantined(self) -> Iterator[tuple[str, str]]:
@@ -164,6 +185,14 @@ class JournalReader:
                 "use the release that wrote it, or start a new journal"
             )
 
+    def _loads(self, text: str) -> Any:
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            damage = JournalDamagedError(f"{self.path}: no longer JSON: {error}")
+            self._hear_damage(damage)
+            raise damage from error
+
     def _meta(self, key: str) -> str | None:
         value = self._value("SELECT value FROM meta WHERE key = ?", key)
         return None if value is None else str(value)
@@ -197,9 +226,16 @@ class JournalReader:
         except (sqlite3.Error, OSError) as error:
             if isinstance(error, JournalError):
                 raise
+            told = f"cannot {doing} {self.path}: {error}{_advice(error)}"
+            if _is_damage(error):
+                damage = JournalDamagedError(told)
+                self._hear_damage(damage)
+                raise damage from error
             passing = isinstance(error, sqlite3.OperationalError | OSError)
-            kind = JournalUnavailableError if passing else JournalError
-            raise kind(f"cannot {doing} {self.path}: {error}{_advice(error)}") from error
+            raise (JournalUnavailableError if passing else JournalError)(told) from error
+
+    def _hear_damage(self, error: JournalDamagedError) -> None:
+        """Told of damage before it is raised; a reader can do nothing about it."""
 
 
 def open_connection(uri: str) -> sqlite3.Connection:
@@ -211,6 +247,13 @@ def open_connection(uri: str) -> sqlite3.Connection:
         isolation_level=None,
         check_same_thread=False,
     )
+
+
+def _is_damage(error: Exception) -> bool:
+    """Return whether it tells of bytes that SQLite did not write."""
+    code = getattr(error, "sqlite_errorcode", None)
+    # Text that is not UTF-8 is found by Python: there is no code.
+    return (code is not None and code & 0xFF in _DAMAGE) or "decode to UTF-8" in str(error)
 
 
 def _advice(error: Exception) -> str:
