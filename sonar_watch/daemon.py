@@ -1,4 +1,4 @@
-"""The composition root: settings -> stages -> one loop; signals, readiness, watchdog.
+"""The composition root: settings -> stages -> one loop; readiness, watchdog.
 
 `Watch` is the same for the live daemon and for a replay: only its sources, its tense and
 whether it publishes differ.
@@ -6,19 +6,17 @@ whether it publishes differ.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
-import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
-import sonar_watch
 from sonar_watch.alerts.journal import Journal
 from sonar_watch.alerts.publisher import Publisher
 from sonar_watch.association.tracker import PlumeTracker
@@ -30,19 +28,18 @@ from sonar_watch.errors import (
 )
 from sonar_watch.geolocation.navigation import NavigationTrack
 from sonar_watch.monitoring import Monitor
+from sonar_watch.monitoring.line import status_line
 from sonar_watch.pipeline.chain import Pipeline, Stages
 from sonar_watch.pipeline.evidence import EvidenceAlbum
-from sonar_watch.pipeline.finder import PlumeFinder, as_opened, open_finder
-from sonar_watch.records import Alert, GeolocatedFrame, Provenance, Tense, iso_utc
-from sonar_watch.service import notify
-from sonar_watch.settings import Settings
-from sonar_watch.sources.folder import ImageFolderSource
-from sonar_watch.sources.logs import NmeaLogSource
+from sonar_watch.pipeline.finder import as_opened, open_finder
+from sonar_watch.pipeline.warming import warm
+from sonar_watch.provenance import provenance_of
+from sonar_watch.records import Alert, GeolocatedFrame, Tense, iso_utc
+from sonar_watch.service import READING, Heart, notify
+from sonar_watch.settings import Reload, Settings, reload_settings
 from sonar_watch.sources.merge import Merger
-from sonar_watch.sources.raw import RawFolderSource
 from sonar_watch.sources.replay import ReplayPace
 from sonar_watch.sources.source import Source
-from sonar_watch.sources.udp import NmeaFeedSource
 from sonar_watch.watercolumn.raster import Rasteriser
 
 log = logging.getLogger(__name__)
@@ -57,30 +54,6 @@ RETRY_S = 5.0
 """From one try to write the journal to the next."""
 
 SourceMaker = Callable[[Journal, threading.Event], Sequence[Source]]
-
-
-def code_hash() -> str:
-    """Return the sha256 of the package's own source: what decided, next to weights and config."""
-    digest = hashlib.sha256(sonar_watch.__version__.encode())
-    root = Path(sonar_watch.__file__).parent
-    for path in sorted(root.rglob("*.py")):
-        digest.update(path.relative_to(root).as_posix().encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def live_sources(settings: Settings) -> SourceMaker:
-    """Return a maker of the sources the settings name."""
-
-    def make(journal: Journal, wake: threading.Event) -> list[Source]:
-        wanted = settings.sources
-        made: list[Source] = [RawFolderSource(raw, journal, wake=wake) for raw in wanted.raw]
-        made += [ImageFolderSource(images, journal, wake=wake) for images in wanted.images]
-        made += [NmeaFeedSource(feed, wake=wake) for feed in wanted.nmea_udp]
-        made += [NmeaLogSource(logs) for logs in wanted.nmea_logs]
-        return made
-
-    return make
 
 
 class Watch:
@@ -119,23 +92,45 @@ class Watch:
         self.monitor = Monitor()
         self._wake = threading.Event()
         self._stopped = False
+        self.heart = Heart()
+        self._last_status_s = 0.0
+        self._trouble: str | None = None
+        self._last_frame_utc: str | None = None
         _make_folder(settings.data_dir)
-        self.journal = Journal(settings.data_dir / JOURNAL_NAME, tense=tense)
+        # Who cannot start lets go of all it holds, in this process too: of the journal's lock.
+        with ExitStack() as undo:
+            self._open(settings, tense, publish, inputs, undo)
+            merged = Merger(make_sources(self.journal, self._wake), live=tense == "live")
+            undo.callback(merged.close)
+            self._source: Source = merged if math.isinf(speed) else ReplayPace(merged, speed)
+            self._stages_now = self._stages(self.settings, tense)
+            self._pipeline = Pipeline(self._stages_now)
+            undo.pop_all()
+
+    def _open(
+        self,
+        settings: Settings,
+        tense: Tense,
+        publish: bool,
+        inputs: Sequence[Path],
+        undo: ExitStack,
+    ) -> None:
+        """Open the journal, the network and the sockets; `undo` closes them again."""
+        path = settings.data_dir / JOURNAL_NAME
+        self.journal = Journal(path, tense=tense, replace_damaged=tense == "live")
+        undo.callback(self.journal.close)
         self.detector = open_finder(settings.detector)
+        undo.callback(self.detector.close)
+        self._asked = settings
         settings = replace(settings, detector=as_opened(settings.detector, self.detector))
         self.settings = settings
         self._provenance = provenance_of(settings, self.detector)
         if tense == "replay":
             self._expect_same_run(inputs)
-        self.publisher = (
-            Publisher(settings.alerts, settings.data_dir / JOURNAL_NAME) if publish else None
-        )
-        self._last_status_s = 0.0
-        self._trouble: str | None = None
-        self._last_frame_utc: str | None = None
-        merged = Merger(make_sources(self.journal, self._wake), live=tense == "live")
-        self._source: Source = merged if math.isinf(speed) else ReplayPace(merged, speed)
-        self._pipeline = Pipeline(self._stages(settings, tense))
+        turned = partial(self.heart.beat, "publisher")
+        self.publisher = Publisher(settings.alerts, path, on_turn=turned) if publish else None
+        if self.publisher is not None:
+            undo.callback(self.publisher.close)
 
     def _stages(self, settings: Settings, tense: Tense) -> Stages:
         album = EvidenceAlbum(settings.data_dir / EVENTS_FOLDER)
@@ -156,8 +151,9 @@ class Watch:
             monitor=self.monitor,
             album=album if settings.pipeline.evidence else None,
             preview=self._preview,
-            heartbeat=lambda _stage: self._tell_status(),
+            heartbeat=self._beat,
             endure=self._endure if tense == "live" else lambda _: False,
+            begins_utc=self.journal.begins_utc,
         )
 
     def _expect_same_run(self, inputs: Sequence[Path]) -> None:
@@ -172,49 +168,91 @@ class Watch:
             self.journal.commit([], [], None, {RUN_KEY: this})
         elif known != this:
             other = ", ".join(key for key in this if known.get(key) != this[key])
-            self.journal.close()
-            self.detector.close()
             raise ConfigurationError(
                 f"{self.settings.data_dir}: holds a replay with other {other}; choose another "
                 "--out, or --fresh to replace it"
             )
 
-    def run(self, on_progress: Callable[[int], None] = lambda _: None) -> None:
+    def run(
+        self,
+        on_progress: Callable[[int], None] = lambda _: None,
+        between: Callable[[], None] = lambda: None,
+    ) -> None:
         """Work until stopped, or until every source is exhausted.
 
         Parameters
         ----------
         on_progress : callable
             Called with the number of swaths done in each step.
+        between : callable
+            Called between two steps.
 
         Raises
         ------
         JournalError
             The journal refused a commit: nothing unstored was sent.
+        InferenceError
+            The network does not run.
         """
-        if self.publisher is not None:
-            self.publisher.start()
-        notify("READY=1")
-        log.info("watching: weights %s on %s", *self._weights())
         try:
+            self._start()
             while not self._stopped:
                 busy = self._turn(on_progress)
                 if not busy and self._source.exhausted:
                     break
+                between()
                 if not busy:
                     self._wake.wait(IDLE_WAIT_S)
                     self._wake.clear()
         finally:
             self.close()
 
+    def _start(self) -> None:
+        """Bind the sockets, run the network once; the first look at the sources ends the start."""
+        if self.publisher is not None:
+            self.publisher.start()
+        self.heart.mark("detection")
+        warm(self.detector, self.settings.raster.max_side_px)
+        log.info("watching: weights %s on %s", *self._weights())
+
     def _turn(self, on_progress: Callable[[int], None]) -> bool:
         """Poll once, work once; return whether there was anything to do."""
+        self._beat(READING)
         items = self._source.poll()
         done = self._pipeline.take(items)
         if done:
             on_progress(done)
-        self._tell_status()
+        if not self.heart.is_ready and self._has_looked():
+            self.heart.ready(self.line())
+            log.info("ready: every source was looked through")
         return bool(items or done)
+
+    def _has_looked(self) -> bool:
+        """Return whether every source has looked through what there is; one that fails has."""
+        counts = self._source.counts()
+        return counts.get("scanning", 0) <= counts.get("failing", 0)
+
+    def reload(self, wanted: Settings) -> Reload:
+        """Take over what can change while watching; alerts name the new settings from now on.
+
+        Called between two steps, by the thread that runs the loop.
+
+        Raises
+        ------
+        SonarWatchError
+            The detector refuses its options: nothing is changed.
+        """
+        change = reload_settings(self._asked, wanted)
+        new = change.settings
+        self.detector.retune(new.detector)
+        self._asked = new
+        self.settings = replace(new, detector=as_opened(new.detector, self.detector))
+        self._provenance = replace(self._provenance, config=self.settings.fingerprint)
+        stages, tracker = self._stages_now, self._stages_now.tracker
+        stages.vetoes, stages.position = new.vetoes, new.position
+        stages.provenance = self._provenance
+        stages.tracker = PlumeTracker.restore(new.tracker, tracker.state())
+        return change
 
     def stop(self, *_: object) -> None:
         """Ask the loop to end after the batch in hand; safe from signals and threads.
@@ -226,7 +264,7 @@ class Watch:
 
     def close(self) -> None:
         """End threads, close sockets and files."""
-        notify("STOPPING=1")
+        notify("STOPPING=1\nSTATUS=stopping: what is in hand is stored")
         self._source.close()
         if self.publisher is not None:
             self.publisher.close()
@@ -237,15 +275,11 @@ class Watch:
         for alert in alerts:
             event = alert.event
             log.info(
-                "alert %d %s: event %s at %s, %s, %d of %d swaths",
-                alert.sequence,
-                alert.kind,
-                event.event_id[:8],
-                event.latitude,
-                event.longitude,
-                event.swath_count,
-                event.swaths_possible,
-            )
+                "alert %d %s: event %s, site %s, at %s, %s, %d of %d swaths, best frame %s",
+                alert.sequence, alert.kind, event.event_id, event.site_id,
+                event.latitude, event.longitude, event.swath_count, event.swaths_possible,
+                event.best_frame_id,
+            )  # fmt: skip
         if self.publisher is not None:
             self.publisher.publish(alerts)
 
@@ -253,7 +287,7 @@ class Watch:
         self._last_frame_utc = iso_utc(located.time_utc)
 
     def _tell_status(self) -> bool:
-        """Once a second: counters to the publisher, a sign of life to systemd.
+        """Once a second: counters to the publisher, a line to systemd.
 
         Returns whether to go on.
         """
@@ -267,8 +301,17 @@ class Watch:
             if not self.publisher.alive:
                 raise SonarWatchError("the publisher's thread has ended; restart to publish again")
             self.publisher.set_status(self.status())
-        notify("WATCHDOG=1")
+        self.heart.say(self.line)
         return not self._stopped
+
+    def _beat(self, stage: str) -> bool:
+        """Mark that the loop moves; return whether to go on."""
+        self.heart.mark(stage)
+        return self._tell_status()
+
+    def line(self) -> str:
+        """Return the state of the watch in one line."""
+        return status_line(self.status())
 
     def status(self) -> dict[str, Any]:
         """Return what the technician asks: is it working, on what, how far behind."""
@@ -278,9 +321,10 @@ class Watch:
             "weights": weights,
             "runtime": runtime,
             "waiting_for_navigation": self._pipeline.waiting,
+            "open_events": self._stages_now.tracker.open_events(),
             "sources": self._source.counts(),
             "trouble": self._trouble,
-            "notice": self.detector.notice,
+            "notice": "; ".join(filter(None, (self.journal.notice, self.detector.notice))) or None,
             "last_frame_utc": self._last_frame_utc,
         }
 
@@ -289,14 +333,14 @@ class Watch:
         if error is None:
             log.warning("the journal can be written again")
             self._trouble = None
-            notify("STATUS=watching")
+            self.heart.say(self.line, at_once=True)
             return True
         if self._trouble is None:
             log.critical("nothing is published until this is mended: %s", error)
         self._trouble = str(error)
-        notify(f"STATUS={error}")
+        self.heart.say(self.line, at_once=True)
         until = time.monotonic() + RETRY_S
-        while time.monotonic() < until and self._tell_status():
+        while time.monotonic() < until and self._beat("storage"):
             self._wake.wait(IDLE_WAIT_S)
         return not self._stopped
 
@@ -320,23 +364,3 @@ def restore_tracker(settings: Settings, journal: Journal) -> PlumeTracker:
     if state is None:
         return PlumeTracker(settings.tracker)
     return PlumeTracker.restore(settings.tracker, state)
-
-
-def provenance_of(settings: Settings, detector: PlumeFinder) -> Provenance:
-    """Return what every alert of this watch says of its making."""
-    return Provenance(
-        weights=detector.weights_sha256, config=settings.fingerprint, code=code_hash()
-    )
-
-
-def run_daemon(settings: Settings) -> None:
-    """Watch live until SIGTERM or SIGINT."""
-    watch = Watch(settings, live_sources(settings), tense="live", publish=True)
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        log.info("received %s: stopping", signal.Signals(number).name)
-        watch.stop()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)
-    watch.run()

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import argparse
 import logging
+from typing import TYPE_CHECKING
 
 from sonar_watch.cli.common import add_config
+from sonar_watch.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from sonar_watch.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,18 +20,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Watch until told to stop."""
-    from sonar_watch.daemon import run_daemon
-    from sonar_watch.errors import ConfigurationError
+    from sonar_watch.running import run_daemon
+
+    def set_log_level(level: str) -> None:
+        if options.log_level is None:  # what the command line says stays
+            logging.getLogger().setLevel(level.upper())
+
+    settings = _read(options)
+    set_log_level(settings.log_level)
+    run_daemon(settings, lambda: _read(options), set_log_level)
+    return 0
+
+
+def _read(options: argparse.Namespace) -> Settings:
+    """Return the settings of a watch: such that name something to watch."""
     from sonar_watch.settings import load_settings
 
     settings = load_settings(options.config)
-    if options.log_level is None:
-        logging.getLogger().setLevel(settings.log_level.upper())
-    sources = settings.sources
-    if not (sources.raw or sources.images):
+    if not (settings.sources.raw or settings.sources.images):
         raise ConfigurationError(
             "sources: nothing to watch; name a folder under sources.raw or sources.images "
             "(`sonar-watch check-config --print-default` shows how)"
         )
-    run_daemon(settings)
-    return 0
+    return settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -167,6 +167,19 @@ class Detector:
         if self._entry.resizable and image.size:
             size = snug_size(image.shape[1], image.shape[0], size)
         return letterbox(image, size, self._entry.channels)
+
+    def retune(self, options: DetectorOptions) -> None:
+        """Take over what counts as found (`confidence`, `alerts_per_hour`, `iou`), at once.
+
+        Weights and device stay those that were opened.
+        """
+        self._options = replace(
+            self._options, confidence=options.confidence,
+            alerts_per_hour=options.alerts_per_hour, iou=options.iou,
+        )  # fmt: skip
+        self.confidence = threshold(
+            self._options, self._entry.false_alerts_per_hour, self._entry.false_alert_hours
+        )
 
     def close(self) -> None:
         """Let go of the network and its memory."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from itertools import islice
 from typing import Any, Protocol
 
@@ -15,6 +16,7 @@ from sonar_watch.alerts.message import encode_alert
 from sonar_watch.detection.detections import Detections
 from sonar_watch.errors import (
     ConfigurationError,
+    DeviceLostError,
     JournalUnavailableError,
     SonarWatchError,
     WireError,
@@ -98,6 +100,7 @@ class Tracker(Protocol):
     def update(self, frame: GeolocatedFrame) -> list[EventChange]: ...
     def state(self) -> dict[str, Any]: ...
     def best_frames(self) -> Mapping[str, str]: ...
+    def open_events(self) -> int: ...
 
 
 class Ledger(Protocol):
@@ -152,6 +155,8 @@ class Stages:
     """Told which stage begins a piece of work; returns whether to go on."""
     endure: Callable[[JournalUnavailableError | None], bool] = lambda _: False
     """Given why the journal cannot be had: wait, return whether to try again; None = it can."""
+    begins_utc: datetime | None = None
+    """Swaths before it are passed over: they were done for a journal that is damaged now."""
 
 
 class Pipeline:
@@ -194,7 +199,10 @@ class Pipeline:
 
     def _is_new(self, swath: Swath) -> bool:
         """Return whether a swath was not done before and does not wait already."""
-        frame_id = swath.frame_id
+        frame_id, begins_utc = swath.frame_id, self._stages.begins_utc
+        if begins_utc is not None and swath.time_utc < begins_utc:
+            self._stages.monitor.count("frames_before_journal")
+            return False
         if frame_id in self._waiting or self._stages.ledger.is_done(frame_id):
             self._stages.monitor.count("frames_repeated")
             return False
@@ -252,6 +260,8 @@ class Pipeline:
         """Detect in all frames at once; when that fails, one by one, to find the bad one."""
         try:
             return list(self._stages.detector.find(frames))
+        except DeviceLostError:  # nothing runs in this process any more
+            raise
         except Exception:
             log.exception("detection failed on a batch of %d; trying one by one", len(frames))
             return [self._detect_one(frame, batch) for frame in frames]

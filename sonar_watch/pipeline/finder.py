@@ -45,6 +45,7 @@ class PlumeFinder(Protocol):
     def wants_absolute(self) -> bool: ...
     def find(self, frames: Sequence[WaterColumnFrame]) -> list[Detections]: ...
     def second(self, frame: WaterColumnFrame) -> Detections | None: ...
+    def retune(self, options: DetectorOptions) -> None: ...
     def close(self) -> None: ...
 
 
@@ -106,6 +107,10 @@ class NetworkFinder:
         """Return what the classical detector finds in the same frame, also where we saw nothing."""
         return self._classical.find(frame)
 
+    def retune(self, options: DetectorOptions) -> None:
+        """Take over what counts as found; see `Detector.retune`."""
+        self._detector.retune(options)
+
     def close(self) -> None:
         """Let go of the network."""
         self._detector.close()
@@ -135,6 +140,11 @@ class ClassicalFinder:
 
     def second(self, frame: WaterColumnFrame) -> None:
         """Return None: it would agree with itself."""
+
+    def retune(self, options: DetectorOptions) -> None:
+        """Take over the least confidence of a box."""
+        self.confidence = classical_confidence(options)
+        self._classical = ClassicalDetector(ClassicalOptions(confidence=self.confidence))
 
     def close(self) -> None:
         """Nothing to let go of."""

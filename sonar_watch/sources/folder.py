@@ -130,7 +130,8 @@ class ImageFolderSource:
 
     def counts(self) -> dict[str, int]:
         """Return pictures known and not given yet, and those set aside."""
-        return {"backlog": self.backlog, "broken": self._broken}
+        counts = {"backlog": self.backlog, "broken": self._broken}
+        return counts if self._order_known else counts | {"scanning": 1}
 
     def close(self) -> None:
         """End the watching thread."""

@@ -150,7 +150,8 @@ class NmeaLogSource:
     def counts(self) -> dict[str, int]:
         """Return files not read to their end, and what was wrong with lines."""
         behind = sum(not tail.at_end for tail in self._tails.values())
-        return {"backlog": behind} | self._sentences.counts()
+        counts = {"backlog": behind} | self._sentences.counts()
+        return counts if self._scan.passes or self._tails else counts | {"scanning": 1}
 
     def poll(self) -> list[SourceItem]:
         """Return the navigation of the lines that are new."""

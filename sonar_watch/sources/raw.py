@@ -116,6 +116,8 @@ class RawFolderSource:
     def counts(self) -> dict[str, int]:
         """Return lines and swaths that wait, and what could not be used."""
         here = {"backlog": len(self._files_of_new)}
+        if not self._scan.passes:
+            here["scanning"] = 1
         if self._left_out:
             here["broken"] = len(self._left_out)
         return add_counts([here, self._merger.counts()])

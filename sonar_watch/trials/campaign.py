@@ -10,8 +10,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
 
-from sonar_watch.daemon import code_hash
 from sonar_watch.errors import FormatError
+from sonar_watch.provenance import code_hash
 from sonar_watch.settings import Settings
 from sonar_watch.trials.cruises import (
     Outcome,

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from sonar_watch.atomic import whole_file
-from sonar_watch.daemon import code_hash
 from sonar_watch.errors import FormatError
+from sonar_watch.provenance import code_hash
 from sonar_watch.records import EventChange
 from sonar_watch.settings import Settings
 from sonar_watch.simulation.cruise import Survey

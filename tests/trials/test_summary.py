@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from sonar_watch.daemon import code_hash
 from sonar_watch.errors import FormatError
+from sonar_watch.provenance import code_hash
 from sonar_watch.settings import Settings
 from sonar_watch.trials import campaign
 from sonar_watch.trials.cruises import Outcome, read_outcome, settings_word, write_outcome
