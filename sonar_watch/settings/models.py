@@ -15,6 +15,7 @@ from sonar_watch.detection.detector import DetectorOptions
 from sonar_watch.errors import ConfigurationError
 from sonar_watch.geolocation.georeference import PositionOptions
 from sonar_watch.geolocation.navigation import NavigationOptions
+from sonar_watch.monitoring import HealthOptions
 from sonar_watch.pipeline.chain import PipelineOptions
 from sonar_watch.sources.folder import FolderOptions
 from sonar_watch.sources.logs import NmeaLogOptions
@@ -57,7 +58,7 @@ class Settings:
         folder of the configuration file.
     log_level : str
         debug, info, warning or error.
-    sources, raster, detector, vetoes, navigation, position, tracker, pipeline, alerts
+    sources, raster, detector, vetoes, navigation, position, tracker, pipeline, alerts, health
         Options of the stages.
     """
 
@@ -72,6 +73,7 @@ class Settings:
     tracker: TrackerOptions = field(default_factory=TrackerOptions)
     pipeline: PipelineOptions = field(default_factory=PipelineOptions)
     alerts: PublisherOptions = field(default_factory=PublisherOptions)
+    health: HealthOptions = field(default_factory=HealthOptions)
 
     def __post_init__(self) -> None:
         sources = self.sources

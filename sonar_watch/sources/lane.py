@@ -7,7 +7,7 @@ from collections import deque
 
 from sonar_watch.errors import JournalError, SonarWatchError
 from sonar_watch.records import LineEnd, NavigationSample, SourceItem
-from sonar_watch.sources.source import Source, data_time_s, is_swath
+from sonar_watch.sources.source import Source, SourceState, data_time_s, is_swath
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +37,7 @@ class Lane:
         self._retry_s = float("-inf")
         self._told: set[str] = set()
         self.failing = False
+        self._reason = ""
 
     @property
     def head_s(self) -> float | None:
@@ -92,6 +93,17 @@ class Lane:
             counts = counts | {"failing": counts.get("failing", 0) + 1}
         return counts
 
+    def state(self) -> SourceState:
+        """Return how the source is."""
+        counts = self.counts()
+        quiet = "it has nothing to read from; the log says why" if counts.get("failing") else ""
+        return SourceState(
+            name=self.source.name,
+            counts=counts | {"backlog": counts.get("backlog", 0) + len(self.queue)},
+            failing=self._reason if self.failing else quiet,
+            clock_offset_s=getattr(self.source, "clock_offset_s", None),
+        )
+
     def _poll(self, now_s: float) -> list[SourceItem]:
         """Ask the source; a share that is away for a while does not end the watch."""
         if now_s < self._retry_s:
@@ -111,7 +123,7 @@ class Lane:
     def _fail(self, error: Exception, now_s: float) -> None:
         self.failing = True
         self._retry_s = now_s + RETRY_S
-        reason = f"{type(error).__name__}: {error}"
+        self._reason = reason = f"{type(error).__name__}: {error}"
         if reason not in self._told:
             self._told.add(reason)
             _log.error("source %s fails, tried again every %g s: %s",

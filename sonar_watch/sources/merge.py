@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from sonar_watch.records import NavigationSample, SourceItem
 from sonar_watch.sources.lane import BUFFERED_PER_SOURCE, Lane
-from sonar_watch.sources.source import Source, add_counts
+from sonar_watch.sources.source import Source, SourceState, add_counts
 
 __all__ = ["BUFFERED_PER_SOURCE", "GIVEN_PER_POLL", "ROUNDS_WHEN_FINITE", "Merger"]
 
@@ -117,6 +117,10 @@ class Merger:
         """Return the sums of the sources' counts; what waits here is backlog as well."""
         here = {"backlog": sum(len(lane.queue) for lane in self._lanes)}
         return add_counts([here, *(lane.counts() for lane in self._lanes)])
+
+    def states(self) -> list[SourceState]:
+        """Return how each source is."""
+        return [lane.state() for lane in self._lanes]
 
     def close(self) -> None:
         """Close every source."""

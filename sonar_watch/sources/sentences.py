@@ -34,6 +34,8 @@ class SentenceReader:
         self._complaints = Complaints(source)
         self._late_talkers: set[str] = set()
         self._clock_offsets = 0
+        self.offset_s: float | None = None
+        """Seconds that the last date was ahead of its stamp; None before the first."""
 
     @property
     def broken(self) -> int:
@@ -75,6 +77,7 @@ class SentenceReader:
         if not any(kind in sentence for kind in DATES):
             return
         offset_s = clock_offset_s(sentence, received_utc)
+        self.offset_s = self.offset_s if offset_s is None else offset_s
         if offset_s is None or abs(offset_s) <= CLOCK_LIMIT_S:
             return
         self._clock_offsets += 1

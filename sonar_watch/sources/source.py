@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeGuard
 
 from sonar_watch.records import (
@@ -38,6 +39,7 @@ class Source(Protocol):
         - "dropped": what came too fast and was lost;
         - "broken": what could not be used, told as `Quarantined` or not;
         - "failing": sources that raised an error when last asked (now, not since the start);
+        - "scanning": sources that have not looked through their folder once yet;
         - "clock_offset": sentences whose date is seconds off their stamp.
 
         They count from the start of the program.
@@ -45,6 +47,27 @@ class Source(Protocol):
 
     def close(self) -> None:
         """End threads, close files and sockets; harmless when called again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceState:
+    """How one source is.
+
+    Parameters
+    ----------
+    name : str
+    counts : mapping
+        See `Source.counts`.
+    failing : str
+        Why it cannot be read now; "" when it can.
+    clock_offset_s : float or None
+        Seconds that the last date in its sentences was ahead of their stamp, if it has any.
+    """
+
+    name: str
+    counts: Mapping[str, int]
+    failing: str = ""
+    clock_offset_s: float | None = None
 
 
 class Ledger(Protocol):

@@ -1,0 +1,201 @@
+"""Looks at the sources' folders and disks in a thread of its own: a share may hang for minutes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sonar_watch.formats.rawfile import RAW_SUFFIXES
+
+log = logging.getLogger(__name__)
+
+MOST_ENTRIES = 200_000
+FRESH_S = 600.0
+"""A raw file changed within this time before the first look is one that is being written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchedFolder:
+    """A folder to look at.
+
+    Parameters
+    ----------
+    name : str
+        Of the source, or "data".
+    path : Path
+    recursive : bool
+    raw : bool or None
+        True for raw files, False for pictures; None looks at the disk alone.
+    """
+
+    name: str
+    path: Path
+    recursive: bool = True
+    raw: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderState:
+    """What a look found.
+
+    Parameters
+    ----------
+    folder : str
+        Name of the watched folder.
+    looked_s : float
+        When, in seconds that only grow.
+    files : int or None
+        Files in it.
+    newest, newest_bytes
+        The raw file changed last: name and bytes; "" and 0 when there is none.
+    grown_s : float or None
+        When it was last seen to have grown; None when it never was.
+    free_bytes, total_bytes : int or None
+        Of its disk.
+    error : str
+        Why it could not be looked at.
+    """
+
+    folder: str
+    looked_s: float
+    files: int | None = None
+    newest: str = ""
+    newest_bytes: int = 0
+    grown_s: float | None = None
+    free_bytes: int | None = None
+    total_bytes: int | None = None
+    error: str = ""
+
+
+class FolderLooks:
+    """Looks at some folders again and again.
+
+    Parameters
+    ----------
+    folders : sequence of WatchedFolder
+    every_s : float
+        From the end of one round to the next.
+    ticks : callable
+        Seconds that only grow.
+    look : callable, optional
+        Looks at one folder, given it, its last state and the time.
+    """
+
+    def __init__(
+        self,
+        folders: Sequence[WatchedFolder],
+        *,
+        every_s: float = 10.0,
+        ticks: Callable[[], float] = time.monotonic,
+        look: Callable[[WatchedFolder, FolderState | None, float], FolderState] | None = None,
+    ) -> None:
+        self._folders, self._every_s, self._ticks = tuple(folders), every_s, ticks
+        self._look = look or look_at
+        self._states: dict[str, FolderState] = {}
+        self._at: tuple[str, float] | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="folder looks", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def states(self) -> list[FolderState]:
+        """Return what was found last, of each folder that was looked at."""
+        found = dict(self._states)
+        return [found[each.name] for each in self._folders if each.name in found]
+
+    def hanging(self) -> tuple[str, float] | None:
+        """Return the folder that is being looked at and for how many seconds; None in between."""
+        at = self._at
+        return None if at is None else (at[0], self._ticks() - at[1])
+
+    def close(self) -> None:
+        """End the thread; one that hangs in a share is left to itself."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(1.0)
+
+    def _run(self) -> None:
+        while True:
+            for folder in self._folders:
+                now_s = self._ticks()
+                self._at = folder.name, now_s
+                try:
+                    state = self._look(folder, self._states.get(folder.name), now_s)
+                except OSError as error:
+                    reason = error.strerror or str(error)
+                    state = FolderState(folder=folder.name, looked_s=now_s, error=reason)
+                self._states[folder.name] = state
+                self._at = None
+            if self._stop.wait(self._every_s):
+                return
+
+
+def look_at(folder: WatchedFolder, before: FolderState | None, now_s: float) -> FolderState:
+    """Return what lies in a folder and how much room its disk has.
+
+    Raises
+    ------
+    OSError
+        It cannot be listed.
+    """
+    disk = shutil.disk_usage(folder.path)
+    state = FolderState(
+        folder=folder.name, looked_s=now_s, free_bytes=disk.free, total_bytes=disk.total
+    )
+    if folder.raw is None:
+        return state
+    if not folder.raw:
+        return replace(state, files=sum(1 for _ in _entries(folder)))
+    raw = [entry for entry in _entries(folder) if Path(entry.name).suffix.lower() in RAW_SUFFIXES]
+    newest = max(((_changed_s(entry), entry) for entry in raw), key=lambda pair: pair[0],
+                 default=None)  # fmt: skip
+    state = replace(state, files=len(raw))
+    return state if newest is None else _with_newest(state, newest[1], before, now_s)
+
+
+def _with_newest(
+    state: FolderState, entry: os.DirEntry[str], before: FolderState | None, now_s: float
+) -> FolderState:
+    try:
+        status = entry.stat()
+    except OSError:
+        return state
+    grown_s = before.grown_s if before else None
+    fresh = time.time() - status.st_mtime < FRESH_S
+    same = before is not None and before.newest == entry.name
+    changed = (before is not None and not same) or (
+        same and before is not None and status.st_size > before.newest_bytes
+    )
+    if changed or (before is None and fresh):
+        grown_s = now_s
+    return replace(state, newest=entry.name, newest_bytes=status.st_size, grown_s=grown_s)
+
+
+def _changed_s(entry: os.DirEntry[str]) -> float:
+    try:
+        return entry.stat().st_mtime
+    except OSError:  # just renamed or deleted
+        return 0.0
+
+
+def _entries(folder: WatchedFolder) -> Iterator[os.DirEntry[str]]:
+    """Yield the files in a folder, at most `MOST_ENTRIES` of them."""
+    places, seen = [os.fspath(folder.path)], 0
+    while places:
+        with os.scandir(places.pop()) as entries:
+            for entry in entries:
+                seen += 1
+                if seen > MOST_ENTRIES:
+                    return
+                if entry.is_dir(follow_symlinks=False):
+                    places += [entry.path] if folder.recursive else []
+                elif not entry.name.startswith("."):
+                    yield entry
