@@ -207,6 +207,7 @@ class Pipeline:
             self._stages.monitor.count("frames_repeated")
             return False
         self._waiting.add(frame_id)
+        self._stages.monitor.arrived(frame_id)
         return True
 
     def _set_aside(self, item: Quarantined) -> None:
@@ -329,7 +330,9 @@ class Pipeline:
         self._enduring(
             lambda: stages.ledger.commit(batch.frames, alerts, state, batch.checkpoints, memory)
         )
-        self._waiting.difference_update(entry.frame_id for entry in batch.frames)
+        done = [entry.frame_id for entry in batch.frames]
+        self._waiting.difference_update(done)
+        stages.monitor.stored(done)
         for item in batch.quarantined:
             self._set_aside(item)
         stages.publish(alerts)
