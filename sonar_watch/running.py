@@ -44,22 +44,27 @@ class Attendant:
 
     Parameters
     ----------
-    watch : Watch
     read : callable
         Returns the settings as they are now in the file.
     set_log_level : callable
         Told the level of settings that were taken over.
+
+    Attributes
+    ----------
+    watch : Watch or None
+        None while it is being made: asked to end then, the process ends at once.
     """
 
     def __init__(
-        self, watch: Watch, read: Callable[[], Settings], set_log_level: Callable[[str], None]
+        self, read: Callable[[], Settings], set_log_level: Callable[[str], None]
     ) -> None:
-        self._watch, self._read, self._set_log_level = watch, read, set_log_level
+        self.watch: Watch | None = None
+        self._read, self._set_log_level = read, set_log_level
         self._reload = False
         self.ended_by: signal.Signals | None = None
 
     def listen(self) -> None:
-        """Handle SIGTERM, SIGINT and SIGHUP; where it hangs when systemd gives it up (SIGABRT)."""
+        """Handle SIGTERM, SIGINT and SIGHUP; told SIGABRT, as a watchdog does, say what hangs."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
         signal.signal(signal.SIGHUP, self._ask_reload)
@@ -67,16 +72,16 @@ class Attendant:
 
     def look(self) -> None:
         """Do what was asked since the last look; called by the thread of the loop."""
-        if self._reload:
+        if self._reload and self.watch is not None:
             self._reload = False
-            self.reload()
+            self._read_anew(self.watch)
 
-    def reload(self) -> None:
+    def _read_anew(self, watch: Watch) -> None:
         """Read the settings anew; bad ones are refused, and the watch goes on with what it has."""
-        heart = self._watch.heart
+        heart = watch.heart
         heart.reloading()
         try:
-            change = self._watch.reload(self._read())
+            change = watch.reload(self._read())
         except SonarWatchError as error:
             log.error("settings refused, the watch goes on with those it has: %s", error)
             heart.ready(f"settings refused: {error}")
@@ -85,11 +90,13 @@ class Attendant:
         log.info("settings read anew: %s", ", ".join(change.changed) or "nothing has changed")
         if change.needs_restart:
             log.warning("takes effect only after a restart: %s", ", ".join(change.needs_restart))
-        heart.ready(self._watch.line())
+        heart.ready(watch.line())
 
     def _end(self, number: int, _frame: FrameType | None) -> None:
         self.ended_by = signal.Signals(number)
-        self._watch.stop()
+        if self.watch is None:
+            raise SystemExit(0)
+        self.watch.stop()
 
     def _ask_reload(self, _number: int, _frame: FrameType | None) -> None:
         self._reload = True
@@ -115,9 +122,9 @@ def run_daemon(
     SonarWatchError
         As `Watch`.
     """
-    watch = Watch(settings, live_sources(settings), tense="live", publish=True)
-    attendant = Attendant(watch, read, set_log_level)
+    attendant = Attendant(read, set_log_level)
     attendant.listen()
-    watch.run(between=attendant.look)
+    attendant.watch = Watch(settings, live_sources(settings), tense="live", publish=True)
+    attendant.watch.run(between=attendant.look)
     if attendant.ended_by is not None:
         log.info("ended by %s: all that was in hand is stored", attendant.ended_by.name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from typing import Any
 
 import sonar_watch
 from sonar_watch.cli.common import EXIT_CONFIGURATION, EXIT_FAILED, EXIT_INTERRUPTED
+from sonar_watch.cli.journal import goes_to_journal, with_priority
 from sonar_watch.cli.output import set_up_logging
 from sonar_watch.errors import ConfigurationError, SonarWatchError
 
@@ -83,5 +85,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _complain(error: Exception, code: int) -> int:
-    print(f"sonar-watch: {error}", file=sys.stderr)
+    text = f"sonar-watch: {error}"
+    print(with_priority(text, logging.ERROR) if goes_to_journal() else text, file=sys.stderr)
     return code

@@ -21,19 +21,21 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from sonar_watch.cli.journal import JournalFormatter, goes_to_journal
+
 log = logging.getLogger(__name__)
 
 LOG_EVERY_S = 10.0
 
 
 def set_up_logging(level: str) -> None:
-    """Send the log to stderr, in UTC."""
+    """Send the log to stderr: in UTC, or with priorities where that is the journal."""
     handler = logging.StreamHandler(sys.stderr)
     formatter = logging.Formatter(
         "%(asctime)sZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S"
     )
     formatter.converter = time.gmtime
-    handler.setFormatter(formatter)
+    handler.setFormatter(JournalFormatter() if goes_to_journal() else formatter)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
 
