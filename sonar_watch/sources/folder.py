@@ -19,6 +19,7 @@ from sonar_watch.records import (
     WaterColumnFrame,
 )
 from sonar_watch.sources.candidates import Candidates, FolderOptions, Refusal
+from sonar_watch.sources.horizon import Horizon
 from sonar_watch.sources.pictures import Picture, load
 from sonar_watch.sources.scan import FolderScan
 from sonar_watch.sources.source import EmptyLedger, Ledger
@@ -76,6 +77,7 @@ class ImageFolderSource:
     ) -> None:
         self._options = options
         self._ledger = ledger or EmptyLedger()
+        self._horizon = Horizon(self._ledger)
         self._live = live
         self._clock = clock
         self._wake = wake or threading.Event()
@@ -181,9 +183,10 @@ class ImageFolderSource:
         if self._only is not None and path not in self._only:
             return False
         name = path.name.lower()
-        return not name.startswith(".") and any(
+        named = not name.startswith(".") and any(
             fnmatch(name, pattern.lower()) for pattern in self._options.patterns
         )
+        return named and not self._horizon.hides(path)
 
     def _pictures_of(self, sidecar: Path) -> list[Path]:
         suffixes = {Path(pattern).suffix for pattern in self._options.patterns}

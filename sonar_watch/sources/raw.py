@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sonar_watch.formats.rawfile import RAW_SUFFIXES
 from sonar_watch.records import Quarantined, SourceItem, SourceRef
+from sonar_watch.sources.horizon import Horizon
 from sonar_watch.sources.line import (
     Line,
     is_something_else,
@@ -74,6 +75,7 @@ class RawFolderSource:
     ) -> None:
         self._options = options
         self._ledger = ledger or EmptyLedger()
+        self._horizon = Horizon(self._ledger)
         self._live = live
         self._clock = clock
         self._only = None if only is None else frozenset(only)
@@ -152,7 +154,7 @@ class RawFolderSource:
             return
         if path in self._line_of:
             self._offer(self._line_of[path], path)
-        else:
+        elif not self._horizon.hides(path):
             self._files_of_new.setdefault(stem, set()).add(path)
 
     def _offer(self, line: Line, path: Path) -> None:
