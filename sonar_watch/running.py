@@ -14,9 +14,11 @@ from sonar_watch.daemon import SourceMaker, Watch
 from sonar_watch.errors import SonarWatchError
 from sonar_watch.settings import Settings
 from sonar_watch.sources.folder import ImageFolderSource
+from sonar_watch.sources.kmall_udp import KmallFeedSource
 from sonar_watch.sources.logs import NmeaLogSource
 from sonar_watch.sources.raw import RawFolderSource
 from sonar_watch.sources.source import Source
+from sonar_watch.sources.tcp import NmeaTcpSource
 from sonar_watch.sources.udp import NmeaFeedSource
 
 log = logging.getLogger(__name__)
@@ -28,8 +30,10 @@ def live_sources(settings: Settings) -> SourceMaker:
     def make(journal: Journal, wake: threading.Event) -> list[Source]:
         wanted = settings.sources
         made: list[Source] = [RawFolderSource(raw, journal, wake=wake) for raw in wanted.raw]
+        made += [KmallFeedSource(feed, journal, wake=wake) for feed in wanted.kmall_udp]
         made += [ImageFolderSource(images, journal, wake=wake) for images in wanted.images]
         made += [NmeaFeedSource(feed, wake=wake) for feed in wanted.nmea_udp]
+        made += [NmeaTcpSource(feed, wake=wake) for feed in wanted.nmea_tcp]
         made += [NmeaLogSource(logs) for logs in wanted.nmea_logs]
         return made
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from sonar_watch.errors import SonarWatchError
 from sonar_watch.examination.finding import Finding, good, note, wrong
 from sonar_watch.settings import SourceOptions
-from sonar_watch.sources.udp import NmeaFeedOptions, open_socket
+from sonar_watch.sources.sockets import Listening, open_socket
 
 
 def look_at_inputs(sources: SourceOptions) -> Iterator[Finding]:
@@ -43,7 +43,7 @@ def _log(what: str, path: Path) -> Finding:
     return wrong(what, f"{path}: nothing there", "set its path, or mount it")
 
 
-def _feed(what: str, feed: NmeaFeedOptions) -> Finding:
+def _feed(what: str, feed: Listening) -> Finding:
     """Bind as a watch would, for a moment."""
     where = f"{feed.group or feed.address}:{feed.port}"
     if feed.port == 0:

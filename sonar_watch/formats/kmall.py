@@ -33,6 +33,7 @@ from sonar_watch.formats.kmall_setup import (
 from sonar_watch.records import Quarantined, SourceRef, identify, iso_utc
 
 __all__ = [
+    "READ",
     "KmallDecoder",
     "PartitionJoiner",
     "encode_che",
@@ -44,6 +45,9 @@ __all__ = [
     "encode_svp",
     "split_datagram",
 ]
+
+READ = frozenset({"#MWC", "#SPO", "#SKM", "#IIP", "#SVP", "#CHE"})
+"""Types of datagram that are read; others are stepped over."""
 
 _HEAVES_KEPT = 64
 
@@ -90,7 +94,7 @@ class KmallDecoder:
         """Tell from its first 64 bytes whether a datagram has something new to say."""
         kind = head[4:8].decode("ascii", "replace")
         if kind != "#MWC":
-            return kind in self._decoders
+            return kind in READ
         in_parts = head[BODY : BODY + 2] != b"\x01\x00"
         return self._water_column and (in_parts or not self._swath_done(head))
 

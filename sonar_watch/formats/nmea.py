@@ -5,7 +5,9 @@ PSXN,23 and PASHR (heading and motion); ZDA and RMC tell the clock. Everything e
 navigation and gives None.
 
 The quirks of real ships are let pass: no checksum, lower-case checksum, short sentences,
-empty fields, dates 1024 weeks old after a rollover of the GPS week. What is refused, with
+empty fields, dates 1024 weeks old after a rollover of the GPS week, several sentences in one
+datagram with or without line ends, the envelopes of IEC 61162-450 (header, TAG blocks, groups;
+what a TAG block says is not used, so its checksum is not asked for). What is refused, with
 `FormatError`, is a wrong checksum and a field that is not what it must be. The stamp of
 reception is trusted; a time of day in the sentence within two seconds of it is finer and
 replaces it.
@@ -18,6 +20,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,7 +34,9 @@ GPS_ROLLOVER = timedelta(weeks=1024)
 REFINE_WITHIN_S = 2.0
 """How far the sentence's time of day may lie from the stamp of reception to replace it."""
 
-_MAX_CHARACTERS = 1024
+LONGEST_LINE = 1024
+"""Characters of a line with its stamp or envelope; the standard's sentences have 82."""
+
 _SENTENCE = re.compile(r"\$(?P<body>[^*$!\r\n]*)(?:\*(?P<checksum>[0-9A-Fa-f]{2}))?\s*", re.ASCII)
 _STAMPED = re.compile(
     r"(?:[\w./-]+[\s,;]+)?"  # OpenRVDAS may put the name of the instrument first
@@ -39,7 +44,8 @@ _STAMPED = re.compile(
     r"[\s,;]+(?P<rest>.*)",
     re.ASCII | re.DOTALL,
 )
-_ENVELOPE = re.compile(r"(?:UdPbC\x00?)?\s*(?:\\[^\\]*\\\s*)*")
+_ENVELOPE = re.compile(r"(?:UdPbC\x00?)?\s*(?:\\[^\\$]*\\?\s*)*")
+_IN_A_LINE = re.compile(r"\$[^$\\]*")
 
 
 def parse_sentence(
@@ -109,7 +115,7 @@ def split_log_line(line: str) -> tuple[datetime, str] | None:
     text = line.strip()
     if not text or text.startswith("#"):
         return None
-    stamped = _STAMPED.fullmatch(text[:_MAX_CHARACTERS])
+    stamped = _STAMPED.fullmatch(text[:LONGEST_LINE])
     if stamped is None:
         raise FormatError(f"expected a UTC stamp and a sentence, received {text[:100]!r}")
     try:
@@ -131,18 +137,29 @@ def split_datagram(data: bytes) -> list[str]:
     """
     text = data.decode("ascii", errors="replace")
     lines = (_strip_envelope(line) for line in re.split(r"[\r\n]+", text))
-    return [line for line in lines if line.startswith("$")]
+    spoken = (line for line in lines if line.startswith("$"))
+    return [found.strip() for line in spoken for found in _IN_A_LINE.findall(line)]
 
 
-def clock_offset_s(sentence: str, received_utc: datetime) -> float | None:
-    """Return how far the clock in a ZDA or RMC is ahead of the stamp of reception, in seconds.
+class ClockReading(NamedTuple):
+    """What the clock in a sentence says.
 
-    A date that is wrong by whole rollovers of the GPS week is put right first.
+    Parameters
+    ----------
+    offset_s : float
+        How far it is ahead of the stamp of reception, its date put right.
+    rollovers : int
+        By how many times 1024 weeks the date lay behind.
+    """
 
-    Returns
-    -------
-    float or None
-        None for other sentences and for empty fields.
+    offset_s: float
+    rollovers: int
+
+
+def read_clock(sentence: str, received_utc: datetime) -> ClockReading | None:
+    """Return what the clock in a ZDA or RMC says; a date wrong by whole rollovers is put right.
+
+    None for other sentences and for empty fields.
 
     Raises
     ------
@@ -160,7 +177,27 @@ def clock_offset_s(sentence: str, received_utc: datetime) -> float | None:
     except (ValueError, OverflowError) as error:
         raise FormatError(f"{sentence.strip()[:100]!r}: {error}") from error
     ahead = said - received_utc
-    return (ahead - round(ahead / GPS_ROLLOVER) * GPS_ROLLOVER).total_seconds()
+    behind = round(-ahead / GPS_ROLLOVER)
+    return ClockReading((ahead + behind * GPS_ROLLOVER).total_seconds(), behind)
+
+
+def has_checksum(sentence: str) -> bool:
+    """Tell whether a sentence carries a checksum.
+
+    >>> has_checksum("\\\\s:GP0001*28\\\\$GPHDT,1.0,T"), has_checksum("$GPHDT,1.0,T*0C")
+    (False, True)
+    """
+    return "*" in _strip_envelope(sentence)
+
+
+def address_of(sentence: str) -> str:
+    """Return what tells sentences of one kind and talker from others.
+
+    >>> address_of("$PSXN,23,0.1,0.2,0.3,0.4*hh"), address_of("$INHDT,1.0,T")
+    ('PSXN,23', 'INHDT')
+    """
+    fields = _strip_envelope(sentence[:LONGEST_LINE])[1:].split(",", 2)
+    return ",".join(fields[:2]) if fields[0].startswith("P") else fields[0]
 
 
 def talker_of(sentence: str) -> str:
@@ -169,7 +206,7 @@ def talker_of(sentence: str) -> str:
     >>> talker_of("$INZDA,120000,01,08,2014,,")
     'IN'
     """
-    text = _strip_envelope(sentence[:_MAX_CHARACTERS])
+    text = _strip_envelope(sentence[:LONGEST_LINE])
     return text[1:3] if text.startswith("$") else ""
 
 
@@ -180,8 +217,8 @@ def _strip_envelope(text: str) -> str:
 
 def _split_fields(sentence: str) -> list[str]:
     """Return the address and the fields of a sentence whose checksum, if any, is right."""
-    match = _SENTENCE.fullmatch(_strip_envelope(sentence[: _MAX_CHARACTERS + 1]))
-    if match is None or len(sentence) > _MAX_CHARACTERS:
+    match = _SENTENCE.fullmatch(_strip_envelope(sentence[: LONGEST_LINE + 1]))
+    if match is None or len(sentence) > LONGEST_LINE:
         raise FormatError(f"expected $address,fields*checksum, received {sentence[:100]!r}")
     body, said = match["body"], match["checksum"]
     computed = 0

@@ -18,8 +18,10 @@ from sonar_watch.geolocation.navigation import NavigationOptions
 from sonar_watch.monitoring import HealthOptions
 from sonar_watch.pipeline.chain import PipelineOptions
 from sonar_watch.sources.folder import FolderOptions
+from sonar_watch.sources.kmall_udp import KmallFeedOptions
 from sonar_watch.sources.logs import NmeaLogOptions
 from sonar_watch.sources.raw import RawOptions
+from sonar_watch.sources.tcp import NmeaTcpOptions
 from sonar_watch.sources.udp import NmeaFeedOptions
 from sonar_watch.watercolumn.raster import RasterOptions
 from sonar_watch.watercolumn.vetoes import VetoOptions
@@ -33,17 +35,23 @@ class SourceOptions:
     ----------
     raw : list
         Folders into which the sounder writes .kmall/.kmwcd or .all/.wcd files.
+    kmall_udp : list
+        Sounders that send their datagrams over UDP (SIS 5).
     images : list
         Folders of water-column pictures with sidecars or a calibration.
     nmea_udp : list
         The ship's NMEA 0183 sentences over UDP.
+    nmea_tcp : list
+        The same from servers over TCP, such as serial gateways.
     nmea_logs : list
         NMEA log files as OpenRVDAS and CORIOLIX write them.
     """
 
     raw: tuple[RawOptions, ...] = ()
+    kmall_udp: tuple[KmallFeedOptions, ...] = ()
     images: tuple[FolderOptions, ...] = ()
     nmea_udp: tuple[NmeaFeedOptions, ...] = ()
+    nmea_tcp: tuple[NmeaTcpOptions, ...] = ()
     nmea_logs: tuple[NmeaLogOptions, ...] = ()
 
 
@@ -76,9 +84,8 @@ class Settings:
     health: HealthOptions = field(default_factory=HealthOptions)
 
     def __post_init__(self) -> None:
-        sources = self.sources
-        lists = (sources.raw, sources.images, sources.nmea_udp, sources.nmea_logs)
-        names = [source.name for kind in lists for source in kind]
+        kinds = dataclasses.fields(self.sources)
+        names = [source.name for kind in kinds for source in getattr(self.sources, kind.name)]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ConfigurationError(

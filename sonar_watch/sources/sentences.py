@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 
 from sonar_watch.errors import FormatError
-from sonar_watch.formats.nmea import clock_offset_s, parse_sentence, talker_of
+from sonar_watch.formats.nmea import (
+    address_of,
+    has_checksum,
+    parse_sentence,
+    read_clock,
+    talker_of,
+)
 from sonar_watch.formats.nmea_sentences import DATES
-from sonar_watch.records import SourceItem
+from sonar_watch.records import NavigationSample, SourceItem
 from sonar_watch.sources.source import Complaints
 
 _log = logging.getLogger(__name__)
@@ -20,9 +28,10 @@ CLOCK_LIMIT_S = 5.0
 class SentenceReader:
     """Turns sentences into navigation.
 
-    Times come from the stamp of reception. The date of a ZDA or RMC, put right for rollovers of
-    the GPS week, is compared with it: the first of each talker that differs by more than
-    `CLOCK_LIMIT_S` is logged, all are counted.
+    Times come from the stamp of reception. The date of a ZDA or RMC is compared with it: one
+    that lies rollovers of the GPS week behind is put right, one that then still differs by more
+    than `CLOCK_LIMIT_S` is not believed. The first of each talker is logged, all are counted.
+    A sentence without checksum is believed, and counted.
 
     Parameters
     ----------
@@ -32,8 +41,8 @@ class SentenceReader:
     def __init__(self, source: str) -> None:
         self._source = source
         self._complaints = Complaints(source)
-        self._late_talkers: set[str] = set()
-        self._clock_offsets = 0
+        self._told: set[tuple[str, str]] = set()
+        self._counts = Counter(clock_offset=0, rollover=0, no_checksum=0)
         self.offset_s: float | None = None
         """Seconds that the last date was ahead of its stamp; None before the first."""
 
@@ -43,8 +52,8 @@ class SentenceReader:
         return self._complaints.count
 
     def counts(self) -> dict[str, int]:
-        """Return how many sentences were broken, and how many have a date off their stamp."""
-        return {"broken": self.broken, "clock_offset": self._clock_offsets}
+        """Return how many sentences were broken, and how many were odd, by how."""
+        return {"broken": self.broken, **self._counts}
 
     def read(
         self, sentence: str, received_utc: datetime, file: str, offset: int | None = None
@@ -64,9 +73,30 @@ class SentenceReader:
         try:
             sample = parse_sentence(sentence, received_utc)
             items += [] if sample is None else [sample]
+            self._counts["no_checksum"] += not has_checksum(sentence)
             self._compare_clock(sentence, received_utc)
         except FormatError as error:
             items += self.refuse(file, str(error), offset)
+        return items
+
+    def read_together(
+        self, sentences: Sequence[str], received_utc: datetime, sender: str
+    ) -> list[SourceItem]:
+        """Return the navigation in sentences that came at once out of a stream.
+
+        Where a stream had stopped for a while, only the newest of each kind was said just now.
+        The others are left out and counted, but for those whose own time of day is near.
+        """
+        items: list[SourceItem] = []
+        newest = {address_of(sentence): place for place, sentence in enumerate(sentences)}
+        for place, sentence in enumerate(sentences):
+            found = self.read(sentence, received_utc, sender)
+            if newest[address_of(sentence)] != place:
+                late = [item for item in found if isinstance(item, NavigationSample)
+                        and item.time_s[0] == received_utc.timestamp()]
+                self._counts["superseded"] += len(late)
+                found = [item for item in found if item not in late]
+            items += found
         return items
 
     def refuse(self, file: str, reason: str, offset: int | None = None) -> list[SourceItem]:
@@ -76,15 +106,25 @@ class SentenceReader:
     def _compare_clock(self, sentence: str, received_utc: datetime) -> None:
         if not any(kind in sentence for kind in DATES):
             return
-        offset_s = clock_offset_s(sentence, received_utc)
-        self.offset_s = self.offset_s if offset_s is None else offset_s
-        if offset_s is None or abs(offset_s) <= CLOCK_LIMIT_S:
+        clock = read_clock(sentence, received_utc)
+        if clock is None:
             return
-        self._clock_offsets += 1
         talker = talker_of(sentence)
-        if talker not in self._late_talkers:
-            self._late_talkers.add(talker)
-            _log.warning(
-                "%s: the clock of %s is %+.1f s off the stamp of reception; the stamp is used: %s",
-                self._source, talker, offset_s, sentence.strip(),
+        if clock.rollovers:
+            self._counts["rollover"] += 1
+            self._tell_once(
+                "rollover", talker, "%s: the date of %s is %d weeks off; put right: %s",
+                self._source, talker, 1024 * clock.rollovers, sentence.strip(),
             )
+        if abs(clock.offset_s) > CLOCK_LIMIT_S:
+            self._counts["clock_offset"] += 1
+            self._tell_once(
+                "clock", talker,
+                "%s: the clock of %s is %+.1f s off the stamp of reception; the stamp is used: %s",
+                self._source, talker, clock.offset_s, sentence.strip(),
+            )
+
+    def _tell_once(self, what: str, talker: str, message: str, *words: object) -> None:
+        if (what, talker) not in self._told:
+            self._told.add((what, talker))
+            _log.warning(message, *words)
