@@ -27,6 +27,7 @@ from sonar_watch.errors import (
     SonarWatchError,
 )
 from sonar_watch.geolocation.navigation import NavigationTrack
+from sonar_watch.health import Health
 from sonar_watch.monitoring import Monitor
 from sonar_watch.monitoring.line import status_line
 from sonar_watch.pipeline.chain import Pipeline, Stages
@@ -105,6 +106,11 @@ class Watch:
             self._source: Source = merged if math.isinf(speed) else ReplayPace(merged, speed)
             self._stages_now = self._stages(self.settings, tense)
             self._pipeline = Pipeline(self._stages_now)
+            self._health: Health | None = None
+            if tense == "live":
+                self._health = Health(
+                    settings, self.monitor, self.journal, merged.states, lambda: self._weights()[1]
+                )
             undo.pop_all()
 
     def _open(
@@ -219,6 +225,8 @@ class Watch:
         """Poll once, work once; return whether there was anything to do."""
         self._beat(READING)
         items = self._source.poll()
+        if self._health is not None:
+            self._health.hear(items)
         done = self._pipeline.take(items)
         if done:
             on_progress(done)
@@ -266,6 +274,8 @@ class Watch:
         """End threads, close sockets and files."""
         notify("STOPPING=1\nSTATUS=stopping: what is in hand is stored")
         self._source.close()
+        if self._health is not None:
+            self._health.close()
         if self.publisher is not None:
             self.publisher.close()
         self.detector.close()
@@ -307,6 +317,7 @@ class Watch:
     def _beat(self, stage: str) -> bool:
         """Mark that the loop moves; return whether to go on."""
         self.heart.mark(stage)
+        self.monitor.begins(stage)
         return self._tell_status()
 
     def line(self) -> str:
@@ -316,8 +327,7 @@ class Watch:
     def status(self) -> dict[str, Any]:
         """Return what the technician asks: is it working, on what, how far behind."""
         weights, runtime = self._weights()
-        return {
-            **self.monitor.snapshot(),
+        told = {
             "weights": weights,
             "runtime": runtime,
             "waiting_for_navigation": self._pipeline.waiting,
@@ -327,6 +337,9 @@ class Watch:
             "notice": "; ".join(filter(None, (self.journal.notice, self.detector.notice))) or None,
             "last_frame_utc": self._last_frame_utc,
         }
+        if self._health is not None:
+            return self._health.status(told)
+        return {**self.monitor.snapshot(), **told}
 
     def _endure(self, error: JournalUnavailableError | None) -> bool:
         """Wait out a full or locked disk: nothing is sent meanwhile, and status says why."""

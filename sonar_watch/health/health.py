@@ -14,7 +14,6 @@ from sonar_watch.health.hearing import Hearing
 from sonar_watch.health.machine import ClockWatch, process_numbers
 from sonar_watch.health.rules import Vitals, find_warnings
 from sonar_watch.monitoring import Monitor, Warnings, prometheus_text
-from sonar_watch.monitoring.line import status_line
 from sonar_watch.monitoring.metrics_server import MetricsServer
 from sonar_watch.monitoring.windows import Growth
 from sonar_watch.records import SourceItem
@@ -136,10 +135,6 @@ class Health:
         }
         return self._last
 
-    def line(self) -> str:
-        """Return the state in one line, for systemd and whoever looks in passing."""
-        return status_line(self._last)
-
     def close(self) -> None:
         """End the threads, free the port."""
         self._looks.close()
@@ -183,7 +178,6 @@ class Health:
         except JournalError:  # told as "trouble" by whoever writes it
             return
         self._of_journal = {
-            "open_events": counts["open_events"],
             "quarantined_in_all": counts["quarantined"],
             "quarantined_lately": [
                 {"file": file, "reason": reason[:_LONGEST_REASON]} for file, reason in lately

@@ -19,8 +19,15 @@ _MOST_KINDS = 64
 _MOST_FOLLOWED = 20_000
 """Frames on their way at most; more are not timed."""
 
-STAGES = ("waited", "drawn", "detected", "stored")
-"""What a frame passes, in order: until its turn and navigation came, then each step's end."""
+STEPS = (
+    ("waiting", "raster"),
+    ("drawing", "detection"),
+    ("detecting", "association"),
+    ("locating", "commit"),
+)
+"""What a frame goes through before it is stored: each step, and the stage whose begin ends it."""
+
+_LAGS = (*(step for step, _ in STEPS), "storing", "total", "data")
 
 
 class Monitor:
@@ -47,8 +54,9 @@ class Monitor:
         self._quarantined: dict[str, int] = {}
         self._last_frame_s: float | None = None
         self._rate = Rate(self._started_s)
-        self._lags = {name: Recent() for name in (*STAGES, "total", "data")}
-        self._marks: dict[str, tuple[float, float]] = {}
+        self._lags = {name: Recent() for name in _LAGS}
+        self._came: dict[str, float] = {}
+        self._stage, self._begun = "", dict[str, float]()
 
     def count(self, name: str, more: int = 1) -> None:
         """Add to a counter; one that is new begins at 0.
@@ -91,25 +99,32 @@ class Monitor:
         """Note that a frame came from its source: its way through the stages begins."""
         now_s = self._ticks()
         with self._lock:
-            if len(self._marks) < _MOST_FOLLOWED:
-                self._marks[frame_id] = now_s, now_s
+            if len(self._came) < _MOST_FOLLOWED:
+                self._came[frame_id] = now_s
 
-    def passed(self, stage: str, frame_ids: Iterable[str]) -> None:
-        """Note that frames have passed a stage of `STAGES`: what it took since the last one.
+    def begins(self, stage: str) -> None:
+        """Note which stage begins a piece of work; a stage that goes on changes nothing."""
+        with self._lock:
+            if stage != self._stage:
+                self._stage = stage
+                self._begun[stage] = self._ticks()
 
-        Frames of one batch wait for one another: each is charged the time of all.
+    def stored(self, frame_ids: Iterable[str]) -> None:
+        """Note that the frames of the batch in hand are stored: how long each step took them.
+
+        Frames of a batch wait for one another: each is charged the time of all.
         """
         now_s = self._ticks()
         with self._lock:
+            ends = [*(self._begun.get(stage) for _, stage in STEPS), now_s]
             for frame_id in frame_ids:
-                mark = self._marks.pop(frame_id, None)
-                if mark is None:
+                came_s = self._came.pop(frame_id, None)
+                if came_s is None:
                     continue
-                self._lags[stage].add(now_s, now_s - mark[1])
-                if stage == STAGES[-1]:
-                    self._lags["total"].add(now_s, now_s - mark[0])
-                else:
-                    self._marks[frame_id] = mark[0], now_s
+                self._lags["total"].add(now_s, now_s - came_s)
+                for step, start_s, end_s in zip(_LAGS, [came_s, *ends], ends, strict=False):
+                    if start_s is not None and end_s is not None:
+                        self._lags[step].add(now_s, max(0.0, end_s - start_s))
 
     def quarantine(self, reason: str) -> None:
         """Count something set aside.
@@ -128,7 +143,7 @@ class Monitor:
 
         Keys: every counter and gauge by its name, "quarantined" (reason to number), "uptime_s",
         "last_frame_age_s" (None before the first frame), "frames_per_min" and "lag": for each
-        stage, "total" (arrival to journal) and "data" (data time to journal) the "p50" and "p99"
+        step, "total" (arrival to journal) and "data" (data time to journal) the "p50" and "p99"
         of the seconds, of the last minutes.
         """
         now_s = self._ticks()
