@@ -153,6 +153,11 @@ class NmeaTcpSource:
         self._thread = threading.Thread(target=self._run, name=f"tcp {self.name}", daemon=True)
         self._thread.start()
 
+    @property
+    def clock_offset_s(self) -> float | None:
+        """Seconds that the last date in a sentence was ahead of its reception."""
+        return self._sentences.offset_s
+
     def counts(self) -> dict[str, int]:
         """Return lines waiting, dropped and broken; "failing" is 1 while not connected."""
         sentences = self._sentences.counts()

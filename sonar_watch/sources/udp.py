@@ -99,6 +99,11 @@ class NmeaFeedSource:
         """Datagrams that came too fast."""
         return self._listener.dropped
 
+    @property
+    def clock_offset_s(self) -> float | None:
+        """Seconds that the last date in a sentence was ahead of its reception."""
+        return self._sentences.offset_s
+
     def counts(self) -> dict[str, int]:
         """Return datagrams waiting and dropped, and what was wrong with sentences."""
         waiting = {"backlog": len(self._listener), "dropped": self.dropped}
