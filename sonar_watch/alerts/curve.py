@@ -6,24 +6,23 @@ NAME.key_secret stays where it was made. `sonar-watch keys` makes them and lets 
 
 from __future__ import annotations
 
-import logging
 import os
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 import zmq
 import zmq.auth
-from zmq.auth.thread import ThreadAuthenticator
 
 from sonar_watch.errors import ConfigurationError
-
-log = logging.getLogger(__name__)
 
 ALLOWED_FOLDER = "allowed"
 """Beside the watch's own keys: the public keys of those who may subscribe."""
 
-_DOMAIN = "*"
+REVIEWERS_FOLDER = "reviewers"
+"""Beside it: the public keys of those whose verdicts on events are taken, too."""
+
 _NAME = re.compile(r"\w[\w.-]*")
 
 
@@ -40,65 +39,6 @@ class ClientKeys:
         to.curve_publickey = self.public
         to.curve_secretkey = self.secret
         to.curve_serverkey = self.server
-
-
-class Gate:
-    """Lets in the clients whose public key lies in a folder; read again at each handshake.
-
-    Parameters
-    ----------
-    context : zmq.Context
-    secret : Path
-        Secret certificate of the publisher.
-    allowed : Path
-        Folder of the public certificates of those who may connect.
-
-    Raises
-    ------
-    ConfigurationError
-        The key or the folder cannot be read.
-    """
-
-    def __init__(
-        self, context: zmq.Context[zmq.Socket[bytes]], secret: Path, allowed: Path
-    ) -> None:
-        self._public, self._secret = load_pair(secret)
-        if not allowed.is_dir():
-            raise ConfigurationError(
-                f"expected a folder of public keys at {allowed} (`sonar-watch keys allow` makes it)"
-            )
-        self._authenticator = ThreadAuthenticator(context, log=log)
-        self._authenticator.start()
-        self._authenticator.configure_curve_callback(_DOMAIN, _AllowList(allowed))
-
-    def guard(self, to: zmq.Socket[bytes]) -> None:
-        """Encrypt `to` and admit only the listed; before it binds."""
-        to.curve_publickey = self._public
-        to.curve_secretkey = self._secret
-        to.curve_server = True
-        to.zap_domain = _DOMAIN.encode()
-
-    def close(self) -> None:
-        """Stop answering; connections that stand keep standing."""
-        self._authenticator.stop()
-
-
-class _AllowList:
-    """The answer to "may this key come in?", in the form pyzmq asks it."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def callback(self, _domain: str, key: bytes) -> bool:
-        """Return whether `key` (Z85) is among the public certificates of the folder."""
-        try:
-            allowed = bool(zmq.auth.load_certificates(self._folder).get(key))
-        except (OSError, ValueError) as error:
-            log.error("cannot read the keys in %s: %s", self._folder, error)
-            return False
-        if not allowed:
-            log.warning("turned away a client with the unknown key %s", key.decode())
-        return allowed
 
 
 def make_keys(folder: Path, name: str) -> tuple[Path, Path]:
@@ -126,7 +66,7 @@ def make_keys(folder: Path, name: str) -> tuple[Path, Path]:
     return public, secret
 
 
-def allow_key(server: Path, public: Path) -> Path:
+def allow_key(server: Path, public: Path, *, reviewer: bool = False) -> Path:
     """Let the holder of a public key subscribe; return where its copy lies.
 
     Parameters
@@ -136,6 +76,8 @@ def allow_key(server: Path, public: Path) -> Path:
         running watch takes it at once.
     public : Path
         NAME.key, as it came from the subscriber.
+    reviewer : bool
+        Take its verdicts on events, too: another copy goes into `REVIEWERS_FOLDER`.
 
     Raises
     ------
@@ -150,9 +92,17 @@ def allow_key(server: Path, public: Path) -> Path:
         raise ConfigurationError(
             f"{public}: this is a secret key and stays where it was made; bring its NAME.key"
         )
-    target = server / ALLOWED_FOLDER / f"{public.stem}.key"
+    folders = (ALLOWED_FOLDER, REVIEWERS_FOLDER) if reviewer else (ALLOWED_FOLDER,)
+    targets = [server / folder / f"{public.stem}.key" for folder in folders]
+    for target in targets:
+        _install(key, public, target)
+    return targets[0]
+
+
+def _install(key: bytes, public: Path, target: Path) -> None:
+    """Copy a public key, for the watch alone to read; one that is there already stays."""
     if target.exists() and _load(target)[0] == key:
-        return target
+        return
     try:
         target.parent.mkdir(mode=0o700, exist_ok=True)
         _write_new(target, public.read_bytes())
@@ -162,7 +112,6 @@ def allow_key(server: Path, public: Path) -> Path:
         ) from error
     except OSError as error:
         raise ConfigurationError(f"cannot write {target}: {error}") from error
-    return target
 
 
 def _write_new(path: Path, content: bytes) -> None:
@@ -182,7 +131,7 @@ def client_keys(secret: Path, server: Path) -> ClientKeys:
     Raises
     ------
     ConfigurationError
-        A file is missing or is no certificate.
+        A file is missing or is no certificate, or others may read the secret.
     """
     public, own = load_pair(secret)
     return ClientKeys(public=public, secret=own, server=_load(server)[0])
@@ -194,12 +143,25 @@ def load_pair(secret: Path) -> tuple[bytes, bytes]:
     Raises
     ------
     ConfigurationError
-        The file is missing, is no certificate or holds no secret key.
+        The file is missing, is no certificate or holds no secret key, or others may read it.
     """
     public, own = _load(secret)
     if own is None:
         raise ConfigurationError(f"{secret}: expected a NAME.key_secret file, found a public key")
+    _expect_secret(secret)
     return public, own
+
+
+def _expect_secret(path: Path) -> None:
+    """Refuse a secret that is none: others may read it, or put another in its place."""
+    found = path.stat()
+    # One that root keeps for us comes through its group, or a list that looks like one.
+    ours = found.st_uid == os.geteuid()
+    if found.st_mode & (stat.S_IRWXO | stat.S_IWGRP | (stat.S_IRWXG if ours else 0)):
+        raise ConfigurationError(
+            f"{path}: others may read this secret key (mode {stat.S_IMODE(found.st_mode):04o}): "
+            f"chmod 600 {path}, and make a new one if somebody may have read it"
+        )
 
 
 def _load(path: Path) -> tuple[bytes, bytes | None]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import zmq
 
-from sonar_watch.alerts.asking import connect, prepare_socket
+from sonar_watch.alerts.asking import connect, open_monitor, prepare_socket
 from sonar_watch.alerts.curve import ClientKeys
 from sonar_watch.alerts.wire import ALERT_TOPICS, EPOCH_TOPIC, STATUS_TOPIC, pack_object
 from sonar_watch.errors import ConfigurationError
@@ -17,7 +17,6 @@ from sonar_watch.errors import ConfigurationError
 log = logging.getLogger(__name__)
 
 _MESSAGES_PER_TURN = 1000
-_HEARTBEAT_MS = 5_000
 _SILENCE_S = 10.0
 _REFUSALS = (
     zmq.EVENT_HANDSHAKE_FAILED_AUTH
@@ -90,16 +89,14 @@ class Link:
         self._context.destroy(linger=0)
 
     def _open(self, kind: int, endpoint: str, curve: ClientKeys | None) -> zmq.Socket[bytes]:
-        opened = prepare_socket(self._context, kind, endpoint, curve)
-        opened.heartbeat_ivl, opened.heartbeat_timeout = _HEARTBEAT_MS, 3 * _HEARTBEAT_MS
-        return opened
+        return prepare_socket(self._context, kind, endpoint, curve)
 
     def _connect(self) -> None:
         # Before connecting: the greeting on a connection must find its subscription.
         for topic in (EPOCH_TOPIC, STATUS_TOPIC, *ALERT_TOPICS):
             self._sub.subscribe(topic)
         self._dealer.immediate = True  # Nothing piles up for a watch that is away.
-        self._monitor = self._dealer.get_monitor_socket(_REFUSALS)
+        self._monitor = open_monitor(self._dealer, _REFUSALS)
         for opened, endpoint in zip((self._sub, self._dealer), self._endpoints, strict=True):
             connect(opened, endpoint)
 

@@ -12,13 +12,14 @@ import logging
 import socket
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from sonar_watch.alerts.options import PublisherOptions
 from sonar_watch.alerts.reading import JournalReader
-from sonar_watch.alerts.serving import PublisherOptions, Serving
+from sonar_watch.alerts.serving import Serving
 from sonar_watch.alerts.wire import LOSSY_TOPICS, Message, pack_object, unpack_object
 from sonar_watch.errors import ConfigurationError, JournalError, WireError
 from sonar_watch.records import Alert
@@ -38,13 +39,22 @@ class Publisher:
     options : PublisherOptions
     journal_path : Path
         A journal that exists: open the `Journal` first.
+    on_turn : callable
+        Called by the thread each time it has done its work, at least every status interval.
     """
 
-    def __init__(self, options: PublisherOptions, journal_path: Path) -> None:
+    def __init__(
+        self,
+        options: PublisherOptions,
+        journal_path: Path,
+        *,
+        on_turn: Callable[[], None] = lambda: None,
+    ) -> None:
         self.options = options
         self.endpoints: tuple[str, str] = (options.publish, options.request)
         """PUB and ROUTER endpoint; with the real ports once started."""
         self._journal_path = journal_path
+        self._on_turn = on_turn
         self._status: dict[str, Any] = {}
         self._lossy: deque[Message] = deque(maxlen=_LOSSY_WAITING)
         self._stop = threading.Event()
@@ -146,6 +156,7 @@ class Publisher:
         try:
             while not self._stop.is_set():
                 serving.turn(self._lossy)
+                self._on_turn()
             serving.publish_new()
         finally:
             serving.close()

@@ -11,26 +11,27 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import zmq
 
-from sonar_watch.alerts.answers import Answerer
-from sonar_watch.alerts.curve import Gate
+from sonar_watch.alerts.answers import Answerer, Asker, Desk
+from sonar_watch.alerts.asking import keep_alive
+from sonar_watch.alerts.gate import Gate, Rejections
+from sonar_watch.alerts.options import PublisherOptions
 from sonar_watch.alerts.reading import JournalReader
+from sonar_watch.alerts.reviews import REVIEWS_NAME, Reviews
 from sonar_watch.alerts.wire import (
     EPOCH_TOPIC,
     MAX_BATCH,
     MAX_REQUEST_BYTES,
+    MAX_SUBSCRIPTION_BYTES,
     STATUS_SCHEMA,
     STATUS_TOPIC,
     Message,
     pack,
     pack_object,
-    require_secure,
 )
 from sonar_watch.errors import ConfigurationError, JournalError, WireError
 from sonar_watch.records import iso_utc
@@ -38,7 +39,11 @@ from sonar_watch.records import iso_utc
 log = logging.getLogger(__name__)
 
 _REQUESTS_PER_TURN = 64
-_ANSWERS_WAITING = 16
+_FRAMES_PER_TURN = 3 * 2 * MAX_BATCH
+_ANSWERS_WAITING = 4
+"""For each client; half a megabyte each, and one at a time is what a client asks for."""
+
+_HANDSHAKE_MS = 10_000
 
 _NEVER = (errno.EINVAL, errno.ENAMETOOLONG, zmq.EPROTONOSUPPORT)
 _NOT_UP = "is the network up, and is this an address of this host?"
@@ -49,54 +54,6 @@ _ADVICE: dict[int, str] = {
     errno.EACCES: "this user may not: choose a port from 1024 up, or a folder it may write",
     errno.ENOENT: "make the folder of the ipc:// path",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PublisherOptions:
-    """Where alerts are published.
-
-    Parameters
-    ----------
-    publish, request : str
-        Endpoints of the PUB and the ROUTER socket, tcp://HOST:PORT or ipc://PATH. Beyond this
-        host only with `curve_secret`.
-    status_interval_s : float
-        Seconds between status messages, 0.05 to 10; a subscriber notices within this time that
-        it missed the last alert.
-    queue_messages : int
-        Messages held for each slow subscriber; what it misses beyond it asks for later.
-    linger_s : float
-        Seconds that closing waits for messages to leave.
-    curve_secret : Path or None
-        Secret certificate of this publisher (`sonar-watch keys`); None for plain text.
-    curve_allowed : Path or None
-        Folder of the public certificates of those who may subscribe.
-    """
-
-    publish: str = "tcp://127.0.0.1:6790"
-    request: str = "tcp://127.0.0.1:6791"
-    status_interval_s: float = 1.0
-    queue_messages: int = 1000
-    linger_s: float = 1.0
-    curve_secret: Path | None = None
-    curve_allowed: Path | None = None
-
-    def __post_init__(self) -> None:
-        if (self.curve_secret is None) != (self.curve_allowed is None):
-            raise ConfigurationError("expected curve_secret and curve_allowed together, or neither")
-        if self.publish == self.request and not self.publish.endswith(":0"):
-            raise ConfigurationError(f"publish and request: expected two, received {self.publish}")
-        for endpoint in (self.publish, self.request):
-            require_secure(endpoint, encrypted=self.curve_secret is not None)
-        if not 0.05 <= self.status_interval_s <= 10:
-            raise ConfigurationError(
-                f"status_interval_s: expected 0.05 to 10 s, received {self.status_interval_s}"
-            )
-        if self.queue_messages < 1 or not 0 <= self.linger_s <= 60:
-            raise ConfigurationError(
-                "expected queue_messages of at least 1 and linger_s of 0 to 60 s, received "
-                f"{self.queue_messages}, {self.linger_s}"
-            )
 
 
 class Serving:
@@ -129,7 +86,8 @@ class Serving:
     ) -> None:
         self._options, self._reader, self._watch = options, reader, watch
         self._wakened = wakened
-        self._answerer = Answerer(reader, self._status)
+        self._rejections = Rejections()
+        self._answerer = self._make_answerer()
         self._epoch, self._published = reader.epoch, reader.head_sequence
         self._trouble = ""
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -148,12 +106,16 @@ class Serving:
         """PUB and ROUTER endpoint, with the real ports."""
         return _bound(self._pub), _bound(self._router)
 
+    def counts(self) -> dict[str, int]:
+        """Return how many were turned away and how many requests put off, since the start."""
+        return {"rejected": self._rejections.count, "throttled": self._answerer.throttled}
+
     def turn(self, lossy: deque[Message]) -> None:
         """Wait until there is something to do, then do it once."""
         self._wait()
         self.publish_new()
         while lossy:
-            self._pub.send_multipart(pack(lossy.popleft()))
+            self._send(lossy.popleft())
         self._answer_requests()
         if time.monotonic() >= self._next_status:
             self._send_status()
@@ -163,7 +125,7 @@ class Serving:
         try:
             while rows := self._reader.alerts_after(self._published, MAX_BATCH):
                 for sequence, topic, body in rows:
-                    self._pub.send_multipart(pack(Message(topic, sequence, body)))
+                    self._send(Message(topic, sequence, body))
                     self._published = sequence
             self._trouble = ""
         except JournalError as error:
@@ -182,19 +144,51 @@ class Serving:
 
     def _answer_requests(self) -> None:
         """Answer a bounded number, so that requests cannot starve what is published."""
+        sent = 0
         for _ in range(_REQUESTS_PER_TURN):
             try:
-                frames = self._router.recv_multipart(zmq.NOBLOCK)
+                frames = self._router.recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.Again:
                 return
+            asker = self._asker(frames[0])
+            parts = [frame.bytes for frame in frames]
             # A REQ socket puts an empty frame after its identity; a DEALER need not.
-            envelope = frames[:2] if len(frames) > 2 and not frames[1] else frames[:1]
-            answer = self._answerer.answer(b"".join(frames[len(envelope) :]))
-            self._router.send_multipart(envelope + answer)
+            envelope = parts[:2] if len(parts) > 2 and not parts[1] else parts[:1]
+            answer = self._answerer.answer(b"".join(parts[len(envelope) :]), asker)
+            if answer:
+                self._router.send_multipart(envelope + answer)
+            sent += len(answer)
+            if sent > _FRAMES_PER_TURN:
+                return
+
+    def _asker(self, identity: zmq.Frame) -> Asker:
+        """Return who asks: its key, as the handshake proved it, and where from."""
+        key = _property(identity, "User-Id") if self._gate is not None else None
+        return Asker(
+            client=key.encode() if key else identity.bytes,
+            address=_property(identity, "Peer-Address") or "",
+            key=key,
+        )
+
+    def _reviewer(self, asker: Asker) -> str | None:
+        """Return the name of the key that reviews; in plain text everybody on this host may."""
+        return None if self._gate is None else self._gate.reviewer(asker.key, asker.address)
+
+    def _make_answerer(self) -> Answerer:
+        path = self._reader.path.with_name(REVIEWS_NAME)
+        return Answerer(
+            self._reader,
+            self._status,
+            Desk(reviews=Reviews(path), reviewer=self._reviewer, publish=self._send),
+            requests_per_s=self._options.requests_per_s,
+            replayed_per_s=self._options.replayed_per_s,
+        )
+
+    def _send(self, message: Message) -> None:
+        self._pub.send_multipart(pack(message))
 
     def _send_status(self) -> None:
-        status = pack_object(self._status())
-        self._pub.send_multipart(pack(Message(STATUS_TOPIC, 0, status)))
+        self._send(Message(STATUS_TOPIC, 0, pack_object(self._status())))
         self._next_status = time.monotonic() + self._options.status_interval_s
 
     def _status(self) -> dict[str, Any]:
@@ -204,6 +198,7 @@ class Serving:
             "epoch": self._epoch,
             "head_sequence": self._published,
             "time_utc": iso_utc(datetime.now(UTC)),
+            "wire": self.counts(),
             "watch": dict(self._watch()),
         } | trouble
 
@@ -214,11 +209,14 @@ class Serving:
 
     def _open_gate(self) -> Gate | None:
         secret, allowed = self._options.curve_secret, self._options.curve_allowed
-        return Gate(self._context, secret, allowed) if secret and allowed else None
+        if secret is None or allowed is None:
+            return None
+        return Gate(self._context, secret, allowed, self._rejections)
 
     def _bind_pub(self) -> zmq.Socket[bytes]:
         pub = self._context.socket(zmq.PUB)
         pub.sndhwm = self._options.queue_messages
+        pub.setsockopt(zmq.MAXMSGSIZE, MAX_SUBSCRIPTION_BYTES)
         # Each new connection hears first which journal it listens to.
         pub.setsockopt(zmq.XPUB_WELCOME_MSG, f"{EPOCH_TOPIC}{self._epoch}".encode())
         return self._bind(pub, self._options.publish)
@@ -226,12 +224,14 @@ class Serving:
     def _bind_router(self) -> zmq.Socket[bytes]:
         router = self._context.socket(zmq.ROUTER)
         router.sndhwm = _ANSWERS_WAITING
+        router.setsockopt(zmq.MAXMSGSIZE, MAX_REQUEST_BYTES)
         return self._bind(router, self._options.request)
 
     def _bind(self, bound: zmq.Socket[bytes], endpoint: str) -> zmq.Socket[bytes]:
         bound.linger = round(self._options.linger_s * 1000)
-        bound.setsockopt(zmq.MAXMSGSIZE, MAX_REQUEST_BYTES)
         bound.ipv6 = "[" in endpoint
+        bound.handshake_ivl = _HANDSHAKE_MS
+        keep_alive(bound, self._options.heartbeat_s)
         if self._gate is not None:
             self._gate.guard(bound)
         try:
@@ -261,6 +261,14 @@ def _bind_failure(endpoint: str, error: zmq.ZMQError) -> ConfigurationError | Wi
         return ConfigurationError(f"{trouble}; expected tcp://ADDRESS:PORT or ipc://PATH")
     advice = _ADVICE.get(error.errno or 0, "check alerts.publish and alerts.request")
     return WireError(f"{trouble}; {advice}")
+
+
+def _property(frame: zmq.Frame, name: str) -> str | None:
+    """Return what ZeroMQ knows of the connection that a frame came by."""
+    try:
+        return str(frame.get(name)) or None
+    except zmq.ZMQError:
+        return None
 
 
 def _bound(bound: zmq.Socket[bytes]) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from sonar_watch.alerts.asking import read_status, unpack_answer
+from sonar_watch.alerts.asking import RefusedError, read_status, unpack_answer
 from sonar_watch.alerts.curve import ClientKeys
 from sonar_watch.alerts.following import Following
 from sonar_watch.alerts.link import Link
@@ -34,6 +34,7 @@ __all__ = ["ReceivedAlert", "Subscriber", "read_status"]
 
 log = logging.getLogger(__name__)
 
+_LONGEST_WAIT_S = 60.0
 _LIVE: tuple[Tense, ...] = ("live",)
 
 
@@ -188,6 +189,9 @@ class Subscriber:
         try:
             header, messages = unpack_answer(frames)
             epoch, head = _position(header)
+        except RefusedError as error:
+            self._take_refusal(error)
+            return
         except WireError as error:
             log.warning("%s: %s", self.endpoints[1], error)
             return
@@ -198,6 +202,16 @@ class Subscriber:
         self._deliver(self._following.take_answer(epoch, head, messages))
         if not self._following.behind or before != (self._following.epoch, self._following.last):
             self._ask_at = 0.0  # It brought us on: the next question need not wait.
+
+    def _take_refusal(self, refusal: RefusedError) -> None:
+        """Ask again when the publisher says that it may be asked."""
+        if refusal.retry_after_s is None:
+            log.warning("%s: %s", self.endpoints[1], refusal)
+            return
+        log.info("%s: %s", self.endpoints[1], refusal)
+        self._link.heard()
+        wait_s = min(max(refusal.retry_after_s, 0.0), _LONGEST_WAIT_S)
+        self._ask_at = time.monotonic() + wait_s
 
     def _take_published(self, frames: list[bytes]) -> None:
         try:

@@ -23,6 +23,9 @@ LOSSY_TOPICS = tuple(
     f"{tense}.{name}." for tense in TENSES for name in ("frame", "candidate", "coverage")
 )
 MAX_REQUEST_BYTES = 65_536
+MAX_SUBSCRIPTION_BYTES = 1024
+"""Longest frame that a publisher takes from a subscriber: a topic, or a step of the handshake."""
+
 MAX_FRAME_BYTES = 16 * 1024 * 1024
 MAX_BATCH = 500
 """Most alerts in one answer: half a megabyte."""
@@ -44,6 +47,11 @@ class Message:
     topic: str
     sequence: int
     body: bytes
+
+
+def review_topic(tense: str) -> str:
+    """Return the topic of people's verdicts on events; what it carries has sequence 0."""
+    return f"{tense}.review."
 
 
 def pack(message: Message) -> list[bytes]:

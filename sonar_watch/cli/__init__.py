@@ -27,6 +27,7 @@ COMMANDS = {
     "render": "draw raw files as pictures with sidecars",
     "listen": "print alerts as they arrive",
     "status": "say whether the watch is healthy",
+    "review": "confirm or reject an event",
     "keys": "make keys for alerts across hosts, and let subscribers in",
     "export": "write detections, alerts and GeoJSON out of a journal",
     "simulate": "write a simulated cruise, or a training set",

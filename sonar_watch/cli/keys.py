@@ -29,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "server", type=Path, metavar="SERVER_DIR", help="DIR of the watch's own keys"
     )
     allow.add_argument("public", type=Path, metavar="PUBLIC_KEY", help="the subscriber's NAME.key")
+    allow.add_argument(
+        "--reviewer", action="store_true", help="take its verdicts on events, too"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -51,7 +54,8 @@ def _make(options: argparse.Namespace) -> int:
 def _allow(options: argparse.Namespace) -> int:
     from sonar_watch.alerts.curve import allow_key
 
-    print(f"may subscribe: {allow_key(options.server, options.public)}")
+    copy = allow_key(options.server, options.public, reviewer=options.reviewer)
+    print(f"may subscribe{' and review' if options.reviewer else ''}: {copy}")
     return 0
 
 

@@ -8,17 +8,17 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from sonar_watch.alerts.message import decode_alert
 from sonar_watch.alerts.reading import JournalReader
+from sonar_watch.alerts.reviews import REVIEWS_NAME, Verdict, parse_review, review_lines
 from sonar_watch.daemon import JOURNAL_NAME
 from sonar_watch.errors import FormatError
 from sonar_watch.geolocation.geodesy import east_north_m
@@ -26,9 +26,6 @@ from sonar_watch.records import PlumeEvent
 
 log = logging.getLogger(__name__)
 
-REVIEWS_NAME = "reviews.jsonl"
-Verdict = Literal["confirmed", "rejected"]
-VERDICTS: tuple[Verdict, ...] = ("confirmed", "rejected")
 PLUME = "signal"
 
 REACH_M = 50.0
@@ -68,26 +65,14 @@ def read_reviews(path: Path) -> dict[str, Verdict]:
         The file is missing, or a line says no verdict on an event.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise FormatError(f"expected reviews of events: {error}", file=str(path)) from error
     verdicts: dict[str, Verdict] = {}
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            event_id, verdict = _parse_review(line, f"{path} line {number}")
-            verdicts[event_id] = verdict
+    for number, line in review_lines(text):
+        review = parse_review(line, f"{path} line {number}")
+        verdicts[review["event_id"]] = review["verdict"]
     return verdicts
-
-
-def _parse_review(line: str, where: str) -> tuple[str, Verdict]:
-    try:
-        body = json.loads(line)
-        event_id, verdict = body["event_id"], body["verdict"]
-    except (ValueError, LookupError, TypeError) as error:
-        raise FormatError(f"expected event_id and verdict: {error!r}", file=where) from error
-    if not isinstance(event_id, str) or verdict not in VERDICTS:
-        raise FormatError(f"verdict: expected one of {VERDICTS}, received {verdict!r}", file=where)
-    return event_id, verdict
 
 
 def judged_frames(data_dir: Path) -> dict[str, JudgedFrame]:

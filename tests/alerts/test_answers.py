@@ -6,13 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sonar_watch.alerts.answers import Answerer
+from sonar_watch.alerts.answers import Answerer, Desk
 from sonar_watch.alerts.journal import Journal
 from sonar_watch.alerts.message import encode_alert
+from sonar_watch.alerts.reviews import Reviews
 from sonar_watch.alerts.testing import sample_alert
 from sonar_watch.alerts.wire import MAX_BATCH, Message, unpack_many
 
 COUNT = MAX_BATCH + 3
+
+
+UNLIMITED = {"requests_per_s": 1e9, "replayed_per_s": 1e9}
 
 
 @pytest.fixture(scope="module")
@@ -21,14 +25,23 @@ def answerer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Answerer]:
     with Journal(path) as journal:
         journal.commit([], [sample_alert(n) for n in range(1, COUNT)])
         journal.commit([], [sample_alert(COUNT, kind="end")])
-        yield Answerer(journal, lambda: {"epoch": journal.epoch, "head_sequence": COUNT})
+        yield Answerer(
+            journal, lambda: {"epoch": journal.epoch, "head_sequence": COUNT}, **UNLIMITED
+        )
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Answerer]:
     with Journal(tmp_path_factory.mktemp("small") / "journal.sqlite") as journal:
         journal.commit([], [sample_alert(1), sample_alert(2)])
-        yield Answerer(journal, lambda: {"epoch": journal.epoch, "head_sequence": 2})
+        desk = Desk(
+            reviews=Reviews(journal.path.with_name("reviews.jsonl")),
+            reviewer=lambda _asker: None,
+            publish=lambda _message: None,
+        )
+        yield Answerer(
+            journal, lambda: {"epoch": journal.epoch, "head_sequence": 2}, desk, **UNLIMITED
+        )
 
 
 def ask(answerer: Answerer, **request: object) -> tuple[dict, list[Message]]:
@@ -79,7 +92,7 @@ def test_status(answerer: Answerer) -> None:
         (b"[1]", "JSON object"),
         (b"[" * 50_000, "JSON object"),
         (b"9" * 5000, "JSON object"),
-        (b"{}", "replay | snapshot | status"),
+        (b"{}", "replay | snapshot | status | review | rejected"),
         (b'{"verb": "drop tables"}', "drop tables"),
         (b'{"verb": ["replay"]}', "expected verb"),
         (b'{"verb": "\\ud800", "id": "\\ud800"}', "expected verb"),
@@ -109,11 +122,13 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3),
     max_leaves=4,
 )
-verbs = st.sampled_from(["replay", "snapshot", "status", "crop"]) | values
-keys = st.sampled_from(["after", "limit", "id", "epoch"]) | st.text()
+verbs = st.sampled_from(["replay", "snapshot", "status", "crop", "review", "rejected"]) | values
+keys = st.sampled_from(["after", "limit", "id", "epoch", "event_id", "by", "note"]) | st.text()
+some = st.dictionaries(keys, values, max_size=4)
+verdicts = some.map(lambda fields: {"event_id": "", "verdict": "rejected"} | fields)
 
 
-@given(st.dictionaries(keys, values, max_size=4), verbs, st.binary())
+@given(some | verdicts, verbs, st.binary())
 def test_no_request_breaks_it(
     small: Answerer, fields: dict, verb: object, junk: bytes
 ) -> None:

@@ -57,7 +57,7 @@ def test_strangers_hear_nothing_and_are_told_why(
         stranger = keys(tmp_path / "strangers", "stranger")
         subscriber = subscribe(*watch.endpoints, after=0, curve=stranger)
         assert subscriber.receive(0.5) is None
-        assert "turned away a client with the unknown key" in caplog.text
+        assert "turned away a client at 127.0.0.1: the key" in caplog.text
         assert "refuses us" in caplog.text
         make_it_a_guest = tmp_path / "allowed" / "stranger.key"
         make_it_a_guest.write_bytes((tmp_path / "strangers" / "stranger.key").read_bytes())

@@ -154,6 +154,7 @@ def test_frames_and_topics_on_the_wire(watch: PretendWatch) -> None:
             "epoch": watch.journal.epoch,
             "head_sequence": 0,
             "time_utc": "",
+            "wire": {"rejected": 0, "throttled": 0},
             "watch": {"frames": 7},
         }
         watch.say(sample_alert(1, kind="update"))
