@@ -28,11 +28,12 @@ def run(options: argparse.Namespace) -> int:
     sources = settings.sources
     if settings.detector.weights != CLASSICAL:
         find_weights(settings.detector.weights, settings.detector.models_dir).check()
-    if not (sources.raw or sources.images):
+    if not sources.give_swaths:
         print("no source yet: `run` refuses to watch nothing; `replay` works", file=sys.stderr)
     print(
         f"{options.file or 'built-in defaults'}: good; {len(sources.raw)} raw and "
-        f"{len(sources.images)} image folders, {len(sources.nmea_udp)} NMEA feeds; data in "
+        f"{len(sources.images)} image folders, {len(sources.kmall_udp)} sounders, "
+        f"{len(sources.nmea_udp) + len(sources.nmea_tcp)} NMEA feeds; data in "
         f"{settings.data_dir}"
     )
     return 0

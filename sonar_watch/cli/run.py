@@ -37,9 +37,9 @@ def _read(options: argparse.Namespace) -> Settings:
     from sonar_watch.settings import load_settings
 
     settings = load_settings(options.config)
-    if not (settings.sources.raw or settings.sources.images):
+    if not settings.sources.give_swaths:
         raise ConfigurationError(
-            "sources: nothing to watch; name a folder under sources.raw or sources.images "
-            "(`sonar-watch check-config --print-default` shows how)"
+            "sources: nothing to watch; name a folder under sources.raw or sources.images, or a "
+            "port under sources.kmall_udp (`sonar-watch check-config --print-default` shows how)"
         )
     return settings

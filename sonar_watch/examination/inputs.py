@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from sonar_watch.errors import SonarWatchError
 from sonar_watch.examination.finding import Finding, good, note, wrong
 from sonar_watch.settings import SourceOptions
 from sonar_watch.sources.sockets import Listening, open_socket
+from sonar_watch.sources.tcp import CONNECT_S, NmeaTcpOptions
 
 
 def look_at_inputs(sources: SourceOptions) -> Iterator[Finding]:
@@ -19,13 +21,17 @@ def look_at_inputs(sources: SourceOptions) -> Iterator[Finding]:
         yield _folder(f"source {raw.name}", raw.path)
     for images in sources.images:
         yield _folder(f"source {images.name}", images.path)
-    if not (sources.raw or sources.images):
-        advice = "name folders under sources.raw or sources.images; see check-config"
+    if not sources.give_swaths:
+        advice = "name folders or ports under sources.raw, .images or .kmall_udp; see check-config"
         yield note("sources", "none configured", advice)
     for log in sources.nmea_logs:
         yield _log(f"nmea log {log.name}", log.path)
+    for sounder in sources.kmall_udp:
+        yield _feed(f"kmall udp {sounder.name}", sounder)
     for feed in sources.nmea_udp:
         yield _feed(f"nmea udp {feed.name}", feed)
+    for server in sources.nmea_tcp:
+        yield _server(f"nmea tcp {server.name}", server)
 
 
 def _folder(what: str, path: Path) -> Finding:
@@ -58,3 +64,13 @@ def _feed(what: str, feed: Listening) -> Finding:
         advice = "name an address of this host that is up, and a port this user may use"
         return wrong(what, str(error), advice)
     return good(what, f"{where}: free")
+
+
+def _server(what: str, server: NmeaTcpOptions) -> Finding:
+    """Connect as a watch would, for a moment."""
+    where = f"{server.host}:{server.port}"
+    try:
+        socket.create_connection((server.host, server.port), timeout=CONNECT_S).close()
+    except OSError as error:
+        return wrong(what, f"{where}: {error}", "start the server, or mend its address and port")
+    return good(what, f"{where}: answers")

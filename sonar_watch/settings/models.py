@@ -54,6 +54,11 @@ class SourceOptions:
     nmea_tcp: tuple[NmeaTcpOptions, ...] = ()
     nmea_logs: tuple[NmeaLogOptions, ...] = ()
 
+    @property
+    def give_swaths(self) -> bool:
+        """True when there is something to detect in, not navigation alone."""
+        return bool(self.raw or self.kmall_udp or self.images)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
