@@ -3,13 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# Where `make install` puts the program; DESTDIR stages it elsewhere, for an image or a package.
+PREFIX ?= /opt/sonar-watch
+DESTDIR ?=
 ORACLE := themachinethatgoesping==0.35.1
 
 .DEFAULT_GOAL := help
-.PHONY: help system install demo test test-all lint check schema config clean
+.PHONY: help system setup install install-files uninstall demo test test-all lint check schema config clean
 
 help: ## say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 system: ## check for the system packages (installs them when run as root)
 	@bash tools/check_system.sh $(PYTHON)
@@ -26,7 +29,16 @@ $(VENV)/.test: $(VENV)/.detect
 	@$(PIP) --no-deps $(ORACLE)
 	@touch $@
 
-install: $(VENV)/.detect ## make .venv with everything a watch needs
+setup: $(VENV)/.detect ## make .venv with everything a watch needs
+
+install: | system ## put the service on this machine (root), or below DESTDIR; docs/service.md
+	@PYTHON=$(PYTHON) PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) bash tools/install.sh install
+
+install-files: ## the same without the program itself: unit, user, folders, configuration
+	@PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) bash tools/install.sh files
+
+uninstall: ## take the service off; configuration, journal and pictures stay
+	@PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) bash tools/install.sh uninstall
 
 demo: $(VENV)/.detect ## watch a simulated cruise from end to end; leaves demo/
 	@$(BIN)/sonar-watch demo --log-level warning
