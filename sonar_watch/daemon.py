@@ -106,9 +106,9 @@ class Watch:
             self._source: Source = merged if math.isinf(speed) else ReplayPace(merged, speed)
             self._stages_now = self._stages(self.settings, tense)
             self._pipeline = Pipeline(self._stages_now)
-            self._health: Health | None = None
+            self.health: Health | None = None
             if tense == "live":
-                self._health = Health(
+                self.health = Health(
                     settings, self.monitor, self.journal, merged.states, lambda: self._weights()[1]
                 )
             undo.pop_all()
@@ -225,8 +225,8 @@ class Watch:
         """Poll once, work once; return whether there was anything to do."""
         self._beat(READING)
         items = self._source.poll()
-        if self._health is not None:
-            self._health.hear(items)
+        if self.health is not None:
+            self.health.hear(items)
         done = self._pipeline.take(items)
         if done:
             on_progress(done)
@@ -274,8 +274,8 @@ class Watch:
         """End threads, close sockets and files."""
         notify("STOPPING=1\nSTATUS=stopping: what is in hand is stored")
         self._source.close()
-        if self._health is not None:
-            self._health.close()
+        if self.health is not None:
+            self.health.close()
         if self.publisher is not None:
             self.publisher.close()
         self.detector.close()
@@ -337,8 +337,8 @@ class Watch:
             "notice": "; ".join(filter(None, (self.journal.notice, self.detector.notice))) or None,
             "last_frame_utc": self._last_frame_utc,
         }
-        if self._health is not None:
-            return self._health.status(told)
+        if self.health is not None:
+            return self.health.status(told)
         return {**self.monitor.snapshot(), **told}
 
     def _endure(self, error: JournalUnavailableError | None) -> bool:

@@ -26,6 +26,12 @@ DATA = "data_dir"
 SELDOM_S = 5.0
 """From one look at the journal to the next."""
 
+LOOK_EVERY_S = 10.0
+"""From one look at the folders and disks to the next."""
+
+CALM_S = 10.0
+"""A warning has ended when its cause has been away for this long: one that flickers is one."""
+
 QUARANTINED_TOLD = 5
 _LONGEST_REASON = 200
 
@@ -73,18 +79,17 @@ class Health:
         *,
         clock: Callable[[], float] = time.time,
         ticks: Callable[[], float] = time.monotonic,
-        look_every_s: float = 10.0,
     ) -> None:
         self.limits = settings.health
         self._monitor, self._journal, self._states = monitor, journal, states
         self._runtime, self._device, self._ticks = runtime, settings.detector.device, ticks
         self._has_gpu = any(Path(node).exists() for node in GPU_NODES)
         self.hearing = Hearing(clock, ticks)
-        self.warnings = Warnings(ticks)
+        self.warnings = Warnings(ticks, CALM_S)
         self._clock_watch = ClockWatch(self.limits.clock_step_s, clock, ticks)
         self._backlog = Growth(self.limits.backlog_frames)
         self._kinds = dict(_kinds(settings))
-        self._looks = FolderLooks(list(_folders(settings)), every_s=look_every_s, ticks=ticks)
+        self._looks = FolderLooks(list(_folders(settings)), every_s=LOOK_EVERY_S, ticks=ticks)
         self._of_journal: dict[str, Any] = {}
         self._asked_s = -SELDOM_S
         self._last: dict[str, Any] = {}

@@ -10,9 +10,6 @@ from datetime import UTC, datetime
 
 log = logging.getLogger(__name__)
 
-CALM_S = 10.0
-"""A warning has ended when its cause has been away for this long: one that flickers is one."""
-
 
 @dataclass(slots=True)
 class _Standing:
@@ -29,10 +26,11 @@ class Warnings:
     ticks : callable
         Seconds that only grow.
     calm_s : float
+        A warning has ended when its cause has been away for this long.
     """
 
     def __init__(
-        self, ticks: Callable[[], float] = time.monotonic, calm_s: float = CALM_S
+        self, ticks: Callable[[], float] = time.monotonic, calm_s: float = 10.0
     ) -> None:
         self._ticks = ticks
         self._calm_s = calm_s

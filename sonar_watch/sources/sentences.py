@@ -109,7 +109,7 @@ class SentenceReader:
         clock = read_clock(sentence, received_utc)
         if clock is None:
             return
-        talker = talker_of(sentence)
+        self.offset_s, talker = clock.offset_s, talker_of(sentence)
         if clock.rollovers:
             self._counts["rollover"] += 1
             self._tell_once(
