@@ -7,6 +7,7 @@ not listen is not answered.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -137,7 +138,9 @@ class Answerer:
             header, messages = self._verb(request, bucket)(request, asker)
         except BusyError as error:
             self.throttled += 1
-            header, messages = {"error": str(error), "retry_after_s": round(error.wait_s, 3)}, []
+            # Rounded up: who comes back too early would be refused again, for ever.
+            wait_s = math.ceil(error.wait_s * 1000) / 1000
+            header, messages = {"error": str(error), "retry_after_s": wait_s}, []
         except (WireError, JournalError) as error:
             header, messages = {"error": str(error)}, []
         marks = {"ok": "error" not in header, "verb": request.get("verb"), "id": request.get("id")}
@@ -148,7 +151,7 @@ class Answerer:
         self, request: Mapping[str, Any], bucket: TokenBucket
     ) -> Callable[[Mapping[str, Any], Asker], Answer]:
         if bucket.level < 0:
-            raise BusyError("too many requests: ask less often", bucket.wait_s)
+            raise BusyError("too many requests: ask less often", bucket.wait_s(1.0))
         verb = request.get("verb")
         if not isinstance(verb, str) or verb not in self._verbs:
             raise WireError(f"expected verb {' | '.join(self._verbs)}, received {_short(verb)}")
@@ -211,7 +214,7 @@ class Answerer:
 
     def _expect_spare(self) -> None:
         if self._replayed.level < 0:
-            raise BusyError("others are catching up: ask again", self._replayed.wait_s)
+            raise BusyError("others are catching up: ask again", self._replayed.wait_s())
 
     def _messages(self, rows: list[tuple[int, str, bytes]]) -> list[Message]:
         self._replayed.spend(len(rows))

@@ -26,8 +26,8 @@ class TokenBucket:
     Examples
     --------
     >>> bucket = TokenBucket(2.0, 1.0, clock=lambda: 0.0)
-    >>> bucket.spend(1.0), bucket.spend(1.0), bucket.wait_s
-    (0.0, -1.0, 0.5)
+    >>> bucket.spend(1.0), bucket.spend(1.0), bucket.wait_s(), bucket.wait_s(1.0)
+    (0.0, -1.0, 0.5, 1.0)
     """
 
     def __init__(
@@ -44,10 +44,9 @@ class TokenBucket:
         self._at_s = now_s
         return self._tokens
 
-    @property
-    def wait_s(self) -> float:
-        """Seconds until there is no debt."""
-        return max(0.0, -self.level / self._per_s)
+    def wait_s(self, cost: float = 0.0) -> float:
+        """Return the seconds until `cost` can be spent without debt; 0.0: until there is none."""
+        return max(0.0, (cost - self.level) / self._per_s)
 
     def spend(self, cost: float, floor: float = -math.inf) -> float:
         """Take `cost` tokens, though not below `floor`; return what is left."""
