@@ -146,6 +146,12 @@ class JournalReader:
         """Yield (file, reason) of what could not be used."""
         yield from self._rows("SELECT file, reason FROM quarantine ORDER BY position")
 
+    def quarantined_lately(self, limit: int) -> list[tuple[str, str]]:
+        """Return (file, reason) of the last that could not be used, the newest first."""
+        return self._rows(
+            "SELECT file, reason FROM quarantine ORDER BY position DESC LIMIT ?", limit
+        )
+
     def counts(self) -> dict[str, int]:
         """Return the numbers of frames, alerts, open events and quarantined items."""
         return {
@@ -251,9 +257,10 @@ def open_connection(uri: str) -> sqlite3.Connection:
 
 def _is_damage(error: Exception) -> bool:
     """Return whether it tells of bytes that SQLite did not write."""
-    code = getattr(error, "sqlite_errorcode", None)
+    code = getattr(error, "sqlite_errorcode", 0)
+    cut = code == sqlite3.SQLITE_IOERR_SHORT_READ
     # Text that is not UTF-8 is found by Python: there is no code.
-    return (code is not None and code & 0xFF in _DAMAGE) or "decode to UTF-8" in str(error)
+    return cut or code & 0xFF in _DAMAGE or "decode to UTF-8" in str(error)
 
 
 def _advice(error: Exception) -> str:
