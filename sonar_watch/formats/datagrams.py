@@ -28,6 +28,9 @@ RawItem: TypeAlias = WaterColumnPing | NavigationSample | Quarantined
 ATTITUDE_RATE_HZ = 10.0
 """Attitude recorded faster than this is thinned: ships move at 0.1 Hz, files hold 100 Hz."""
 
+_LARGEST_SETTING = 10_000.0
+"""Metres, degrees, counts of an installation text: larger ones are broken text."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -198,13 +201,25 @@ def check_position(latitude: float, longitude: float, what: str) -> None:
         )
 
 
+def check_heave(heave_m: float, what: str) -> None:
+    """Check that a ship may heave so far.
+
+    Raises
+    ------
+    FormatError
+        Not within 100 m.
+    """
+    if not finite(heave_m, -100.0, 100.0):
+        raise FormatError(f"{what}: impossible heave {heave_m} m")
+
+
 def number(settings: Mapping[str, str], key: str, default: float = 0.0) -> float:
-    """Return the finite number under `key`, or `default`."""
+    """Return the number under `key`; `default` where there is none or one of no ship."""
     try:
         value = float(settings.get(key, default))
     except ValueError:
         return default
-    return value if math.isfinite(value) else default
+    return value if finite(value, -_LARGEST_SETTING, _LARGEST_SETTING) else default
 
 
 def thin(time_s: FloatArray, usable: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:

@@ -16,6 +16,13 @@ from sonar_watch.records import FLOOR_HALF_DB
 MAX_BEAMS = 4096
 """No sounder has more; a larger number is a broken header, not a reason to allocate."""
 
+MAX_SECTORS = 256
+"""Transmit sectors: sounders have up to 16, and every one is a word of the runtime settings."""
+
+MAX_CELLS = 1 << 25
+"""Beams times the longest run: the largest water column known has 12 million samples. One long run
+among thousands of empty ones would otherwise make 268 MB of a datagram of 100 kB."""
+
 _COUNT = Struct("<H")
 
 
@@ -92,8 +99,17 @@ def beam_rows(
     Returns
     -------
     ndarray, shape (b, max(counts)), int8, half decibels
+
+    Raises
+    ------
+    FormatError
+        More than `MAX_CELLS` samples and filling.
     """
     width = int(counts.max(initial=0))
+    if counts.size * width > MAX_CELLS:
+        raise FormatError(
+            f"expected at most {MAX_CELLS} samples, received {counts.size} beams of up to {width}"
+        )
     floor = bytes([FLOOR_HALF_DB & 0xFF]) * width
     lengths = iter(counts.tolist())
     pieces: list[bytes] = []
@@ -111,8 +127,10 @@ def sector_rows(
     Raises
     ------
     FormatError
-        A beam names a sector that the table does not list.
+        The table is longer than `MAX_SECTORS`, or a beam names a sector that it does not list.
     """
+    if listed.size > MAX_SECTORS:
+        raise FormatError(f"{what}: impossible {listed.size} transmit sectors")
     order = np.argsort(listed, kind="stable")
     place = np.minimum(np.searchsorted(listed[order], numbers), listed.size - 1)
     rows = order[place].astype(np.int32) if listed.size else np.zeros(numbers.shape, np.int32)

@@ -26,6 +26,8 @@ from sonar_watch.records import Quarantined, SourceRef, identify, iso_utc
 __all__ = ["EmDecoder", "encode_a", "encode_i", "encode_k", "encode_p", "encode_r", "encode_u"]
 
 _HELD = 8
+_MOST_BYTES = 1 << 26
+"""Of all datagrams that wait for others of their swath: a broken count may ask for 65,535."""
 
 
 class EmDecoder:
@@ -56,6 +58,7 @@ class EmDecoder:
         self._shared, self._own = context, LineContext()
         self._is_done, self._water_column = is_done, water_column
         self._swaths: dict[tuple[object, ...], dict[int, Datagram]] = {}
+        self._waiting_bytes = 0
         self._decoders: dict[str, Callable[[Datagram, Header], list[RawItem]]] = {
             "k": self._water,
             "P": self._position,
@@ -85,8 +88,7 @@ class EmDecoder:
 
     def flush(self) -> list[RawItem]:
         """Return a Quarantined for each swath that waits for datagrams."""
-        waiting, self._swaths = self._swaths, {}
-        return [self._missing(parts) for parts in waiting.values()]
+        return [self._missing(self._take(key)) for key in list(self._swaths)]
 
     def _swath_done(self, header: Header) -> bool:
         if self._is_done is never:
@@ -114,21 +116,30 @@ class EmDecoder:
         count, number = part_numbers(datagram.data)
         key = (header.sounder, header.counter, header.time_utc, count)
         parts = self._swaths.setdefault(key, {})
-        parts.setdefault(number, datagram)
+        if number not in parts:
+            parts[number] = datagram
+            self._waiting_bytes += len(datagram.data)
         if len(parts) < count:
             return self._give_up()
-        del self._swaths[key]
+        self._take(key)
         ping = decode_k(
             [parts[index].data for index in sorted(parts)],
             context=self._own.completed_by(self._shared), source=self._ref(parts, header),
         )
         return [ping]
 
+    def _take(self, key: tuple[object, ...]) -> dict[int, Datagram]:
+        """Return the datagrams of a swath that wait no more."""
+        parts = self._swaths.pop(key)
+        self._waiting_bytes -= sum(len(part.data) for part in parts.values())
+        return parts
+
     def _give_up(self) -> list[RawItem]:
-        """Let go of the oldest swath when too many wait."""
-        if len(self._swaths) <= _HELD:
-            return []
-        return [self._missing(self._swaths.pop(next(iter(self._swaths))))]
+        """Let go of the oldest swaths when too many or too much wait."""
+        lost: list[RawItem] = []
+        while len(self._swaths) > _HELD or self._waiting_bytes > _MOST_BYTES:
+            lost.append(self._missing(self._take(next(iter(self._swaths)))))
+        return lost
 
     def _position(self, datagram: Datagram, header: Header) -> list[RawItem]:
         sample = decode_p(datagram.data, header)

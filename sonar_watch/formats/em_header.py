@@ -23,6 +23,9 @@ LARGEST = 1 << 20
 """Bytes of a datagram; they were made for UDP and stay below 64 kB."""
 
 _MILLISECONDS_A_DAY = 86_400_000
+_FIRST_YEAR, _LAST_YEAR = 1970, 2105
+"""Of any sounder, and of the seconds since 1970 that KMALL counts: a clock in the year 1 is broken,
+and a second before it or after 9999 could not be said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,12 +93,14 @@ def parse_time(date: int, milliseconds: int) -> datetime:
     Raises
     ------
     FormatError
-        There is no such day, or it has no such millisecond.
+        There is no such day, it has no such millisecond, or its year is of no sounder.
     """
     try:
         day = datetime(date // 10_000, date // 100 % 100, date % 100, tzinfo=UTC)
     except ValueError:
         raise FormatError(f"expected a date YYYYMMDD, received {date}") from None
+    if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+        raise FormatError(f"expected a year of {_FIRST_YEAR} to {_LAST_YEAR}, received {date}")
     if milliseconds >= _MILLISECONDS_A_DAY + 1000:  # a leap second has its place
         raise FormatError(f"impossible {milliseconds} ms since midnight")
     return day + timedelta(milliseconds=milliseconds)

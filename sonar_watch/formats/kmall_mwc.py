@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sonar_watch.errors import FormatError
-from sonar_watch.formats.datagrams import LineContext, as_format_error, unpack
+from sonar_watch.formats.datagrams import LineContext, as_format_error, check_heave, unpack
 from sonar_watch.formats.datagrams_beams import (
     MAX_BEAMS,
     beam_rows,
@@ -94,6 +94,7 @@ def decode_mwc(
     table = _sector_table(data, tx + size, sectors, sector_size)
     receiver = _receiver(data, tx + size + sectors * sector_size)
     frequency = table["frequency"].astype(np.float32)
+    check_heave(own_heave_m, "#MWC")
     with as_format_error("#MWC"):
         return WaterColumnPing(
             time_utc=header.time_utc,

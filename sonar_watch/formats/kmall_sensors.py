@@ -146,7 +146,8 @@ def decode_skm(data: bytes) -> tuple[NavigationSample | None, str]:
     values: dict[str, Any] = {}
     keep = np.ones(rows.size, bool)
     for name, quantity in _QUANTITIES.items():
-        value = rows[quantity.field].astype(np.float64)
+        with np.errstate(invalid="ignore"):  # signalling NaN: not valid, and told below
+            value = rows[quantity.field].astype(np.float64)
         valid = _valid(value, rows["status"], quantity)
         if contents >> quantity.bit & 1 and valid.any():
             values[name] = value

@@ -9,7 +9,15 @@ from struct import Struct
 import numpy as np
 
 from sonar_watch.errors import FormatError
-from sonar_watch.formats.datagrams import Mounting, number, profile_of, seconds_of, unpack
+from sonar_watch.formats.datagrams import (
+    Mounting,
+    as_format_error,
+    check_heave,
+    number,
+    profile_of,
+    seconds_of,
+    unpack,
+)
 from sonar_watch.formats.kmall_header import (
     BODY,
     COMMON,
@@ -132,7 +140,8 @@ def decode_svp(data: bytes) -> SoundSpeedProfile:
     if offset + count * _LEVEL.itemsize > len(data) - TRAILER.size:
         raise FormatError(f"#SVP: no room for {count} levels")
     levels = np.frombuffer(data, _LEVEL, count=count, offset=offset)
-    return profile_of(levels["depth"].astype(float), levels["speed"].astype(float), "#SVP")
+    with as_format_error("#SVP"):
+        return profile_of(levels["depth"].astype(float), levels["speed"].astype(float), "#SVP")
 
 
 def encode_svp(time_utc: datetime, profile: SoundSpeedProfile, *, sounder: str) -> bytes:
@@ -150,12 +159,11 @@ def decode_che(data: bytes) -> tuple[Common, float]:
     Raises
     ------
     FormatError
-        The datagram is too short.
+        The datagram is too short, or no ship heaves like that.
     """
     common = parse_common(data, BODY)
     (heave_m,) = unpack(_HEAVE, data, BODY + common.size, "#CHE heave")
-    if not abs(heave_m) < 100:
-        raise FormatError(f"#CHE: impossible heave {heave_m} m")
+    check_heave(heave_m, "#CHE")
     return common, heave_m
 
 

@@ -19,6 +19,7 @@ Values = dict[str, float]
 _GPS_BEGAN = 80
 """Years of two digits from this one on are of the last century."""
 
+_MOST_DIGITS = 40
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)", re.ASCII)
 _TIME_OF_DAY = re.compile(r"(\d\d)(\d\d)(\d\d(?:\.\d*)?)", re.ASCII)
 _POSITION_SIGMA_M = {1: 3.0, 2: 1.0, 3: 1.0, 4: 0.05, 5: 0.5, 8: 3.0}
@@ -28,7 +29,7 @@ _POSITION_SIGMA_M = {1: 3.0, 2: 1.0, 3: 1.0, 4: 0.05, 5: 0.5, 8: 3.0}
 def _number(field: str) -> float | None:
     if not field:
         return None
-    if not _NUMBER.fullmatch(field):
+    if not _NUMBER.fullmatch(field) or len(field) > _MOST_DIGITS:  # 400 of them are infinite
         raise FormatError(f"expected a number, received {field[:40]!r}")
     return float(field)
 

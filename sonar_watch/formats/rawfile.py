@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -22,7 +24,7 @@ from sonar_watch.formats.em import EmDecoder
 from sonar_watch.formats.em_header import EmFraming
 from sonar_watch.formats.kmall import KmallDecoder
 from sonar_watch.formats.kmall_header import KmallFraming
-from sonar_watch.records import Quarantined, SourceRef, WaterColumnPing
+from sonar_watch.records import Quarantined, SourceRef, WaterColumnPing, printable
 
 __all__ = ["RAW_SUFFIXES", "LineContext", "RawFile", "is_water_column", "line_name", "twin_of"]
 
@@ -31,6 +33,7 @@ _FRAGMENT = "_frag"
 _ITEMS_AT_ONCE = 1024
 _BLOCK = 1 << 20
 _TOLD_IN_FULL = 5
+_HEAD_BYTES = 64
 _TOLD_EACH = frozenset({"#MWC", "k"})
 """Of what a swath is made: each one lost is told."""
 
@@ -82,12 +85,14 @@ def is_water_column(path: Path) -> bool:
 
 def line_name(path: Path) -> str:
     """Return the file name as it will be when the line is complete: ids and alerts carry it."""
-    return path.name.removesuffix(_FRAGMENT)
+    cut = len(_FRAGMENT) if path.name.lower().endswith(_FRAGMENT) else 0
+    return printable(path.name[: len(path.name) - cut])
 
 
 def _suffix(path: Path) -> tuple[str, str]:
-    fragment = _FRAGMENT if path.suffix.endswith(_FRAGMENT) else ""
-    suffix = path.suffix.removesuffix(_FRAGMENT)
+    cut = len(path.suffix) - len(_FRAGMENT)
+    whole, fragment = path.suffix[:cut], path.suffix[cut:]
+    suffix, fragment = (whole, fragment) if fragment.lower() == _FRAGMENT else (path.suffix, "")
     if suffix.lower() not in _TWINS:
         raise FormatError(f"expected one of {', '.join(_TWINS)}", file=path.name)
     return suffix, fragment
@@ -95,6 +100,9 @@ def _suffix(path: Path) -> tuple[str, str]:
 
 class RawFile:
     """Reads what is complete, remembers where it was, never trips over what is broken.
+
+    The file is opened by its name for each read and never mapped: another may have taken its
+    place, its share may have been away, and it may be cut while it is read.
 
     A sensor that has failed writes the same broken datagram ten times a second for days. The
     first five of each type are told in full, the fifth saying that more are only counted (in
@@ -152,26 +160,54 @@ class RawFile:
         self._looked_inside = (0, 0)
         self._told: Counter[str] = Counter()
         self._final = False
-        self._file = path.open("rb", buffering=0)
+        self._head = b""
+        with self._opened():
+            pass
 
     def read(self, max_pings: int = 32) -> list[RawItem]:
         """Return everything newly complete, up to about `max_pings` swaths.
 
         An empty list means that there is nothing new at the moment. A cut end waits; a broken
         datagram becomes one Quarantined, and reading goes on at the next sound one.
+
+        Raises
+        ------
+        OSError
+            The file cannot be opened or read.
         """
         items: list[RawItem] = []
-        pings, size = 0, self._size()
-        while pings < max_pings and len(items) < _ITEMS_AT_ONCE:
-            found = self._step(size)
-            if found is None:
-                break
-            items += found
-            pings += sum(isinstance(item, WaterColumnPing) for item in found)
+        pings = 0
+        with self._opened():
+            size = self._size()
+            while pings < max_pings and len(items) < _ITEMS_AT_ONCE:
+                found = self._step(size)
+                if found is None:
+                    break
+                items += found
+                pings += sum(isinstance(item, WaterColumnPing) for item in found)
+            if len(self._head) < _HEAD_BYTES:
+                self._head = self._bytes(0, min(self.offset, _HEAD_BYTES))
         return items
 
+    def begins_as_before(self) -> bool:
+        """Tell whether the file still begins with the bytes that were read.
+
+        Raises
+        ------
+        OSError
+            It cannot be opened.
+        """
+        with self._opened():
+            return self._bytes(0, len(self._head)) == self._head
+
     def finish(self) -> list[RawItem]:
-        """Return all that is left: the file will not grow. Cut bytes become a Quarantined."""
+        """Return all that is left: the file will not grow. Cut bytes become a Quarantined.
+
+        Raises
+        ------
+        OSError
+            It cannot be opened or read.
+        """
         self._final = True
         items: list[RawItem] = []
         while found := self.read():
@@ -181,8 +217,12 @@ class RawFile:
         return items + left
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Nothing to close: the file is open only while it is read."""
+
+    @contextmanager
+    def _opened(self) -> Iterator[None]:
+        with self.path.open("rb", buffering=0) as self._file:
+            yield
 
     def _size(self) -> int:
         return os.fstat(self._file.fileno()).st_size
@@ -211,9 +251,18 @@ class RawFile:
             self._framing.check_end(self._bytes(self.offset + length - 4, 4), length)
             self.offset += length
             return []
-        data = self._bytes(self.offset, length)
-        self._framing.check(data)
+        data = self._whole(self.offset, length)
         return self._decode(Datagram(kind=kind, data=data, offset=self.offset))
+
+    def _whole(self, offset: int, length: int) -> bytes:
+        """Return a datagram, its end looked at first: a broken size may be of a hundred megabytes.
+
+        FormatError when it is not whole.
+        """
+        self._framing.check_end(self._bytes(offset + length - 4, 4), length)
+        data = self._bytes(offset, length)
+        self._framing.check(data)
+        return data
 
     def _decode(self, datagram: Datagram) -> list[RawItem]:
         self.offset += len(datagram.data)
@@ -303,7 +352,7 @@ class RawFile:
             _, length = self._framing.measure(self._bytes(place, self._framing.head_bytes))
             if place + length > size:
                 return not whole
-            self._framing.check(self._bytes(place, length))
+            self._whole(place, length)
         except FormatError:
             return False
         return True

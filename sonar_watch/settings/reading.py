@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from sonar_watch.errors import ConfigurationError
 from sonar_watch.settings.keys import element_type, key_types, options_of
 from sonar_watch.settings.models import Settings
+from sonar_watch.settings.plain import PlainLoader
 
 CONFIG_VARIABLE = "SONAR_WATCH_CONFIG"
 
@@ -57,8 +58,8 @@ def parse_settings(text: str, name: str = "settings", base: Path = Path()) -> Se
         As `load_settings`.
     """
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
+        node = yaml.compose(text, Loader=PlainLoader)
+        content = yaml.load(text, Loader=PlainLoader)
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{name}: not YAML: {error}") from error
     content = {} if content is None else content
@@ -77,6 +78,8 @@ def _refuse_repeated(node: yaml.Node | None, name: str) -> None:
         lines: dict[Any, int] = {}
         for key, value in node.value:
             line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                raise ConfigurationError(f"{name}, line {line}: expected a word for a key")
             if key.value in lines:
                 raise ConfigurationError(
                     f"{name}, line {line}: {key.value} stands in line {lines[key.value]} already"
