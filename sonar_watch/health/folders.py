@@ -56,8 +56,8 @@ class FolderState:
         The raw file changed last: name and bytes; "" and 0 when there is none.
     grown_s : float or None
         When it was last seen to have grown; None when it never was.
-    free_bytes, total_bytes : int or None
-        Of its disk.
+    disk, free_bytes, total_bytes : int or None
+        Its disk's number and room.
     error : str
         Why it could not be looked at.
     """
@@ -68,6 +68,7 @@ class FolderState:
     newest: str = ""
     newest_bytes: int = 0
     grown_s: float | None = None
+    disk: int | None = None
     free_bytes: int | None = None
     total_bytes: int | None = None
     error: str = ""
@@ -148,8 +149,9 @@ def look_at(folder: WatchedFolder, before: FolderState | None, now_s: float) -> 
     """
     disk = shutil.disk_usage(folder.path)
     state = FolderState(
-        folder=folder.name, looked_s=now_s, free_bytes=disk.free, total_bytes=disk.total
-    )
+        folder=folder.name, looked_s=now_s, disk=folder.path.stat().st_dev,
+        free_bytes=disk.free, total_bytes=disk.total,
+    )  # fmt: skip
     if folder.raw is None:
         return state
     if not folder.raw:

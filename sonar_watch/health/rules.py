@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sonar_watch.health.folders import FolderState
 from sonar_watch.health.machine import ClockStep
 from sonar_watch.monitoring import HealthOptions
-from sonar_watch.monitoring.words import ago, in_words
+from sonar_watch.monitoring.words import ago, in_words, size_in_words
 
 KNOT_M_S = 0.514444
 STEP_TOLD_S = 600.0
@@ -168,17 +168,20 @@ def _clock(vitals: Vitals, limits: HealthOptions) -> Found:
 
 
 def _disks(vitals: Vitals, limits: HealthOptions) -> Found:
+    told: set[int | None] = set()
     for folder in vitals.folders:
         free, total = folder.free_bytes, folder.total_bytes
-        if free is None or not total:
+        if free is None or not total or folder.disk in told:
             continue
-        share = free / total
-        if free < limits.disk_free_gb * 1e9 or share < limits.disk_free_share:
-            what = "the data folder" if folder.folder == "data_dir" else f"source {folder.folder}"
+        if free < limits.disk_free_gb * 1e9 or free / total < limits.disk_free_share:
+            told |= {folder.disk} - {None}
+            data = folder.folder == "data_dir"
+            what = "the data folder" if data else f"source {folder.folder}"
+            why = "nothing is published" if data else "nothing is recorded"
             yield (
                 f"disk_full.{folder.folder}",
-                f"{free / 1e9:.2f} GB ({share:.0%}) left on the disk of {what}: make room; "
-                "nothing is published while the journal cannot be written",
+                f"{size_in_words(free)} ({free / total:.0%}) left on the disk of {what}: make "
+                f"room; when it is full, {why}",
             )
 
 
