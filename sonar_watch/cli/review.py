@@ -29,8 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--by", default=None, metavar="NAME", help="who says so (default: you)")
     parser.add_argument("--note", default="", metavar="TEXT", help="such as the CTD that saw it")
     parser.add_argument(
-        "endpoint",
-        nargs="?",
+        "--request",
         default="tcp://127.0.0.1:6791",
         metavar="ENDPOINT",
         help="where the watch answers requests (default: %(default)s)",
@@ -50,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
         "note": options.note,
     }
     keys = read_client_keys(options)
-    print_json(send_review(options.endpoint, review, options.timeout, keys))
+    print_json(send_review(options.request, review, options.timeout, keys))
     return 0
 
 
