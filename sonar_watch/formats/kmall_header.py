@@ -39,6 +39,8 @@ class Header:
     version : int
     sounder : str
         Such as "em2042".
+    system : int
+        Which of several sounders of one model on board: as a rule the last number of its address.
     time_utc : datetime
         Truncated to microseconds.
     """
@@ -47,6 +49,7 @@ class Header:
     kind: str
     version: int
     sounder: str
+    system: int
     time_utc: datetime
 
 
@@ -60,12 +63,13 @@ def parse_header(data: bytes) -> Header:
     """
     fields = unpack(HEADER, data, 0, "header")
     size, kind = _size_and_kind(*fields)
-    _, _, version, _, model, seconds, nanoseconds = fields
+    _, _, version, system, model, seconds, nanoseconds = fields
     return Header(
         size=size,
         kind=kind,
         version=version,
         sounder=f"em{model}",
+        system=system,
         time_utc=utc_from(seconds, nanoseconds // 1000),
     )
 

@@ -28,6 +28,7 @@ from sonar_watch.records import (
     WaterColumnFrame,
     identify,
     iso_utc,
+    printable,
 )
 
 if TYPE_CHECKING:
@@ -251,7 +252,8 @@ def read_frame(
         geometry=said.geometry(width_px, height_px),
         navigation=said.navigation(),
         source=SourceRef(
-            source=source, file=image_path.name, ping_counter=said.ping_counter, swath=said.swath
+            source=source, file=printable(image_path.name),
+            ping_counter=said.ping_counter, swath=said.swath,
         ),
         encoding=_READ_AS.get(said.encoding, "picture"),
     )

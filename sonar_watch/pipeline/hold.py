@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import PurePath
 from typing import Protocol
 
 from sonar_watch.errors import NavigationError
@@ -124,11 +125,13 @@ class NavigationHold:
         self._swaths += 1
 
     def _end_line(self, end: LineEnd) -> None:
-        """No more navigation comes for what this source gave, of that sounder if it says one."""
+        """No more navigation comes for what this source gave, of the line if it says which."""
         for held in self._queue:
             if isinstance(held, _Held) and held.source == end.source:
                 model = held.swath.sounder.partition("-")[0]
-                held.settled = held.settled or end.sounder in ("", model)
+                line = PurePath(held.swath.source.file).stem
+                is_over = end.sounder in ("", model) and end.line in ("", line)
+                held.settled = held.settled or is_over
         self._queue.append(end)
 
     def _leaves(self, held: _Held) -> bool:

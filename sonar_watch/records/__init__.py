@@ -15,6 +15,7 @@ from sonar_watch.records.basics import (
     identify,
     iso_utc,
     parse_utc,
+    printable,
     read_only,
 )
 from sonar_watch.records.event import (
@@ -68,5 +69,6 @@ __all__ = [
     "identify",
     "iso_utc",
     "parse_utc",
+    "printable",
     "read_only",
 ]

@@ -62,6 +62,17 @@ def identify(*measured: object) -> str:
     return str(uuid.uuid5(_NAMESPACE, "\x1f".join(str(part) for part in measured)))
 
 
+def printable(text: str) -> str:
+    r"""Return what Python made of a file's name as text that can be stored and sent.
+
+    Names are bytes; those that other systems wrote need not be UTF-8.
+
+    >>> printable("caf\udce9.png")
+    'caf\\xe9.png'
+    """
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def read_only(array: _Array) -> _Array:
     """Return a view of `array` that nobody can write through."""
     view = array.view()

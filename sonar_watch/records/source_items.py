@@ -31,12 +31,16 @@ class LineEnd:
     sounder : str
         Model whose line it was, such as "em710", without the serial number that the swaths'
         `sounder` may have behind a hyphen; "" = all that this source gave.
+    line : str
+        Stem of the files of that line: two sounders of one model may write side by side; "" = all
+        of the sounder.
     checkpoint : mapping
         What the journal stores when everything before is stored.
     """
 
     source: str
     sounder: str = ""
+    line: str = ""
     checkpoint: Mapping[str, Any] = field(default_factory=dict)
 
 

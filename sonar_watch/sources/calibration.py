@@ -140,15 +140,20 @@ class Calibration:
         Raises
         ------
         NavigationError
-            The name holds no time of that pattern.
+            The name holds no time of that pattern, or the time is of no calendar.
         OSError
             The file is gone.
         """
-        if self.time_from == "file":
-            found = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-        else:
+        if self.time_from == "name":
             found = _time_in_name(path.stem, self.time_pattern)
-        return found + timedelta(seconds=self.time_offset_s)
+            since_s = self.time_offset_s
+        else:
+            found = datetime.fromtimestamp(0, UTC)
+            since_s = path.stat().st_mtime + self.time_offset_s
+        try:
+            return found + timedelta(seconds=since_s)
+        except OverflowError as error:
+            raise NavigationError(f"{path.name}: a time of no calendar: {error}") from error
 
 
 def _is_box(box: tuple[int, int, int, int]) -> bool:

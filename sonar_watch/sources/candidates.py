@@ -14,6 +14,7 @@ from sonar_watch.formats.sidecar import sidecar_of
 from sonar_watch.sources.calibration import Calibration
 from sonar_watch.sources.pictures import Picture, Unfinished, inspect
 from sonar_watch.sources.scan import Fingerprint, changed_s
+from sonar_watch.sources.unreadable import Unreadable
 from sonar_watch.watercolumn.pictures import PictureOptions
 
 EXAMINED_PER_POLL = 128
@@ -44,7 +45,7 @@ class FolderOptions:
     silent_limit_s : float
         Seconds without a new picture after which those waiting for navigation are let go.
     poll_events : bool
-        Compare listings instead of kernel events: for network shares.
+        Look every second instead of waiting for kernel events: for network shares.
     calibration : Calibration or None
         For pictures that come without a sidecar.
     pictures : PictureOptions
@@ -84,7 +85,7 @@ class Candidate:
     """A picture not given yet, as it was when it last changed."""
 
     path: Path
-    marks: int
+    marks: int | None
     changed_s: float
     first_seen_s: float
     time_s: float | None = None
@@ -102,6 +103,10 @@ class Refusal:
 class Candidates:
     """Which pictures there are, and which of them are ready.
 
+    Quiet is what this program saw no change of, by its own clock. Only of what the first pass
+    finds the files' times tell as well: a backlog need not wait. Where they lie, a picture that
+    is being written at that moment is set aside too early, and taken when it changes.
+
     Parameters
     ----------
     options : FolderOptions
@@ -112,16 +117,20 @@ class Candidates:
     ----------
     examined : int
         How many have been looked at so far, each time they came or changed after being settled.
+    unreadable : Unreadable
+        Those that could not be read when last tried; who reads one takes it out.
     """
 
     def __init__(self, options: FolderOptions, *, live: bool) -> None:
         self._options = options
         self._live = live
-        self._settled: dict[str, Candidate] = {}
+        self._settled: dict[str, int | None] = {}
         self._waiting: dict[str, Candidate] = {}
         self._fresh: deque[str] = deque()
         self._seen: set[str] = set()
+        self._is_backlog = True
         self.examined = 0
+        self.unreadable = Unreadable()
 
     def __len__(self) -> int:
         """Pictures that wait."""
@@ -139,23 +148,41 @@ class Candidates:
         known = self._waiting.get(name)
         if known is not None and known.marks != marks:
             known.marks, known.changed_s = marks, now_s
-        elif known is None:
+        elif known is None and marks is not None and self._settled.get(name) != marks:
             self._admit_new(path, name, marks, now_s)
 
     def _admit_new(self, path: Path, name: str, marks: int, now_s: float) -> None:
-        before = self._settled.get(name)
-        if before is not None and before.marks == marks:
-            return
         # Who is written again had its turn: it does not hold up the others once more.
-        first_seen_s = now_s if before is None else before.first_seen_s
-        self._waiting[name] = Candidate(path, marks, now_s - _quiet_s(path), first_seen_s)
+        first_seen_s = float("-inf") if name in self._settled else now_s
+        quiet_s = _quiet_s(path) if self._is_backlog else 0.0
+        self._waiting[name] = Candidate(path, marks, now_s - quiet_s, first_seen_s)
         self._fresh.append(name)
 
-    def end_pass(self) -> None:
-        """Forget settled pictures that have not been admitted since the last call: gone."""
+    def end_pass(self, *, saw_all: bool) -> None:
+        """Forget, after a pass that saw all, settled pictures not admitted since the last: gone."""
+        self._is_backlog = False
+        if not saw_all:
+            return
         for gone in self._settled.keys() - self._seen:
             del self._settled[gone]
+            self.unreadable.discard(Path(gone))
         self._seen.clear()
+
+    def is_unchanged(self, path: Path) -> bool:
+        """Return True when a settled picture and its sidecar are as they were examined."""
+        return self._settled.get(str(path)) == _marks(path)
+
+    def try_again(self, path: Path, error: OSError | None = None) -> Refusal | None:
+        """Look at a settled picture again when it is next seen, even unchanged.
+
+        Returns its refusal when `error`, why it cannot be read, is news.
+        """
+        self._settled[str(path)] = None
+        if error is None:
+            return None
+        reason = f"{path.name}: {error.strerror or error}"
+        is_news = self.unreadable.add(path, reason)
+        return Refusal(path=path, reason=reason) if is_news else None
 
     def examine(self, now_s: float) -> list[Picture | Refusal]:
         """Look at up to `EXAMINED_PER_POLL` of them; return those that need not wait longer."""
@@ -195,17 +222,20 @@ class Candidates:
 
     def _examine(self, candidate: Candidate, now_s: float) -> Picture | Refusal | None:
         marks = _marks(candidate.path)
+        if marks is None:
+            self._forget(candidate)
+            return None
         if marks != candidate.marks:
             candidate.marks, candidate.changed_s = marks, now_s
         try:
             found = inspect(candidate.path, self._options.calibration)
         except FileNotFoundError:
-            del self._waiting[str(candidate.path)]
+            self._forget(candidate)
             return None
         except SonarWatchError as error:  # such as a file too large to look at
             found = Unfinished(reason=str(error))
         except OSError as error:  # unreadable for now, such as on a share
-            found = Unfinished(reason=f"{candidate.path.name}: {error.strerror or error}")
+            return self._wait_or_try_again(candidate, error, now_s)
         if isinstance(found, Unfinished):
             return self._wait_or_decide(candidate, found, now_s)
         self._settle(candidate)
@@ -215,27 +245,43 @@ class Candidates:
         self, candidate: Candidate, found: Unfinished, now_s: float
     ) -> Picture | Refusal | None:
         candidate.time_s = None if found.time_utc is None else found.time_utc.timestamp()
-        quiet_s = now_s - candidate.changed_s
         wait_s = self._options.half_written_limit_s
         if found.fallback is not None:
             wait_s = min(wait_s, self._options.sidecar_wait_s)
-        if self._live and quiet_s < wait_s:
+        if self._live and now_s - candidate.changed_s < wait_s:
             return None
         self._settle(candidate)
+        if found.fallback is None:
+            self.unreadable.discard(candidate.path)
         return found.fallback or Refusal(path=candidate.path, reason=found.reason)
+
+    def _wait_or_try_again(
+        self, candidate: Candidate, error: OSError, now_s: float
+    ) -> Refusal | None:
+        """Set aside what stays unreadable, told once; each later pass tries it again."""
+        wait_s = self._options.half_written_limit_s
+        if self._live and now_s - candidate.changed_s < wait_s:
+            return None
+        self._settle(candidate)
+        return self.try_again(candidate.path, error)
+
+    def _forget(self, candidate: Candidate) -> None:
+        del self._waiting[str(candidate.path)]
+        self.unreadable.discard(candidate.path)
 
     def _settle(self, candidate: Candidate) -> None:
         name = str(candidate.path)
         del self._waiting[name]
-        self._settled[name] = candidate
+        self._settled[name] = candidate.marks
 
 
 def _quiet_s(path: Path) -> float:
-    """Return for how long the files have lain there: a backlog need not wait."""
+    """Return for how long the files have lain there, by clocks that need not agree."""
     newest_s = max(changed_s(path), changed_s(sidecar_of(path)))
     return max(0.0, time.time() - newest_s)
 
 
-def _marks(path: Path) -> int:
-    """Return one number that changes when the picture or its sidecar does."""
-    return hash((Fingerprint.of(path), Fingerprint.of(sidecar_of(path))))
+def _marks(path: Path) -> int | None:
+    """Return one number that changes when the picture or its sidecar does; None when gone."""
+    fingerprint = Fingerprint.of(path)
+    return None if fingerprint is None else hash((fingerprint, Fingerprint.of(sidecar_of(path))))

@@ -17,6 +17,7 @@ from sonar_watch.records import (
     SourceItem,
     SourceRef,
     WaterColumnFrame,
+    printable,
 )
 from sonar_watch.sources.candidates import Candidates, FolderOptions, Refusal
 from sonar_watch.sources.horizon import Horizon
@@ -42,7 +43,7 @@ class ImageFolderSource:
     that are still being written, up to the limit: so live gives the order of a replay.
     When nothing more comes (the end of a replay, or silence beyond the limit) a `LineEnd` lets
     go what waits for navigation. Identity decides what "once" means (see `records.identify`): a
-    file that is written again is not given again.
+    file that is written again is not given again, nor are hard links to one picture and sidecar.
 
     A backlog is sorted whole before the first is given: in a replay always, live when the folder
     holds up to `SORTED_AT_START` pictures at the start. Beyond that it is taken in the order of
@@ -83,11 +84,12 @@ class ImageFolderSource:
         self._wake = wake or threading.Event()
         self._only = None if only is None else frozenset(only)
         self._scan = FolderScan(
-            options.path, recursive=options.recursive, rescan_s=options.rescan_s
+            options.path, recursive=options.recursive, rescan_s=options.rescan_s,
+            polled=options.poll_events,
         )
         self._watch = FolderWatch(
-            options.path, recursive=options.recursive, polling=options.poll_events,
-            wake=self._wake,
+            options.path, recursive=options.recursive, wake=self._wake,
+            silent=options.poll_events,
         )
         self._candidates = Candidates(options, live=live)
         self._ready: list[tuple[float, str, str, str, Picture]] = []
@@ -160,8 +162,8 @@ class ImageFolderSource:
         for path in found:
             if self._wanted(path):
                 self._candidates.admit(path, now_s)
-        if complete:
-            self._candidates.end_pass()
+        if complete:  # what lies in a folder that could not be listed is out of sight, not gone
+            self._candidates.end_pass(saw_all=not self._scan.failing)
             if self._live:
                 self._watch.arm()
 
@@ -206,6 +208,8 @@ class ImageFolderSource:
             self._remember(frame_id, name)
             entry = (decided.time_utc.timestamp(), name, str(decided.path), frame_id, decided)
             heapq.heappush(self._ready, entry)
+        else:
+            self._candidates.unreadable.discard(decided.path)
         return []
 
     def _remember(self, frame_id: str, name: str) -> None:
@@ -214,9 +218,11 @@ class ImageFolderSource:
             del self._given[next(iter(self._given))]
 
     def _quarantined(self, path: Path, reason: str) -> Quarantined:
+        reason = printable(reason)
         _log.warning("set aside: %s", reason)
         self._broken += 1
-        return Quarantined(source=SourceRef(source=self.name, file=path.name), reason=reason)
+        ref = SourceRef(source=self.name, file=printable(path.name))
+        return Quarantined(source=ref, reason=reason)
 
     def _give(self, now_s: float) -> list[SourceItem]:
         items: list[SourceItem] = []
@@ -245,13 +251,23 @@ class ImageFolderSource:
         return [LineEnd(source=self.name)]
 
     def _load(self, picture: Picture) -> WaterColumnFrame | Quarantined | None:
+        path, options, refused = picture.path, self._options, None
         try:
-            options = self._options
-            return load(picture, self.name, options.calibration, options.pictures)
+            frame = load(picture, self.name, options.calibration, options.pictures)
+            if frame.frame_id == picture.frame_id:
+                self._candidates.unreadable.discard(path)
+                return frame
+        except SonarWatchError as error:
+            if self._candidates.is_unchanged(path):
+                self._given.pop(picture.frame_id, None)
+                return self._quarantined(path, str(error))
         except FileNotFoundError:
-            _log.info("%s: gone before it could be read", picture.path.name)
-            self._given.pop(picture.frame_id, None)
-        except (SonarWatchError, OSError) as error:
-            self._given.pop(picture.frame_id, None)
-            return self._quarantined(picture.path, str(error))
+            pass
+        except OSError as error:
+            refused = self._candidates.try_again(path, error)
+        self._given.pop(picture.frame_id, None)
+        if refused is not None:
+            return self._quarantined(path, refused.reason)
+        _log.info("%s: gone or written over before it could be read", printable(path.name))
+        self._candidates.try_again(path)
         return None

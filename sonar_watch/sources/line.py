@@ -11,12 +11,20 @@ from typing import Literal
 from sonar_watch.errors import FormatError
 from sonar_watch.formats import em_header, kmall_header
 from sonar_watch.formats.rawfile import is_water_column, line_name
+from sonar_watch.records import printable
+from sonar_watch.sources.scan import status_of
 
 Role = Literal["navigation", "water column"]
 
-HEAD_BYTES = 64
+HEAD_BYTES = 512
+"""Enough for a header, and for the serial number in the text of an #IIP."""
+
+RETRY_S, LONGEST_RETRY_S = 30.0, 3600.0
+"""A file that cannot be read is tried again after the first, doubled each time up to the second."""
+
 HEADER_BYTES = max(kmall_header.HEADER.size, em_header.HEADER.size)
 
+_SERIAL = re.compile(rb"\bSN=(\d+)")
 _STARTED = re.compile(r"(?:^|_)(\d{8})_(\d{6})(?:_|$)")
 
 
@@ -26,21 +34,33 @@ def line_stem(path: Path) -> str:
     >>> line_stem(Path("wc/0001_ship.kmwcd_frag"))
     'kmall/0001_ship'
     """
-    return f"{'kmall' if _is_kmall(path) else 'all'}/{path.stem}"
+    return f"{'kmall' if _is_kmall(path) else 'all'}/{printable(path.stem)}"
 
 
 def read_head(path: Path) -> tuple[str, float] | None:
-    """Return sounder model and data time (seconds since 1970 UTC) of the first datagram.
+    """Return the sounder and data time (seconds since 1970 UTC) of the first datagram.
 
-    None when the file is too short to tell, absent, or does not begin with a datagram.
+    None when the file is too short to tell, or does not begin with a datagram. The sounder is
+    its model and, to tell two of one model apart, a number of its own: "em710-210" has the
+    serial number of the header, "em2040-53037" that of the #IIP with which a KMALL file begins,
+    "em2040-40" only the system number.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
     """
-    family = kmall_header if _is_kmall(path) else em_header
-    try:
-        with path.open("rb") as file:
-            header = family.parse_header(file.read(HEAD_BYTES))
-    except (OSError, FormatError):
+    head = _head_of(path)
+    header = _header(path, head)
+    if header is None:
         return None
-    return header.sounder.split("-")[0], header.time_utc.timestamp()
+    sounder = header.sounder
+    if isinstance(header, kmall_header.Header):
+        if header.kind == "#IIP" and len(head) < min(HEAD_BYTES, header.size):
+            return None
+        serial = _SERIAL.search(head) if header.kind == "#IIP" else None
+        sounder += f"-{serial[1].decode() if serial else header.system}"
+    return sounder, header.time_utc.timestamp()
 
 
 def is_something_else(path: Path) -> bool:
@@ -49,11 +69,22 @@ def is_something_else(path: Path) -> bool:
     Zeros say nothing: on network shares the size of a file runs ahead of its bytes.
     """
     try:
-        with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
+        head = _head_of(path)
     except OSError:
         return False
-    return bool(head[HEADER_BYTES - 1 :].strip(b"\0")) and read_head(path) is None
+    return bool(head[HEADER_BYTES - 1 : 64].strip(b"\0")) and _header(path, head) is None
+
+
+def _head_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(HEAD_BYTES)
+
+
+def _header(path: Path, head: bytes) -> kmall_header.Header | em_header.Header | None:
+    try:
+        return kmall_header.parse_header(head) if _is_kmall(path) else em_header.parse_header(head)
+    except FormatError:
+        return None
 
 
 def _is_kmall(path: Path) -> bool:
@@ -99,7 +130,10 @@ class Line:
     given : set of str
         Frames already given.
     refused : dict
-        Bytes, by path, of files that could not be read.
+        Bytes, by path, of files that hold something else, or are gone.
+    changed_s : float
+        When the files were last seen to change, or first seen: by our own clock, for those of
+        file servers may be hours off.
     """
 
     stem: str
@@ -110,15 +144,39 @@ class Line:
     sizes_read: dict[str, int] = field(default_factory=dict)
     given: set[str] = field(default_factory=set)
     refused: dict[Path, int] = field(default_factory=dict)
+    changed_s: float = float("-inf")
+    _seen_sizes: dict[str, int] | None = None
+    _retries: dict[Path, tuple[float, float]] = field(default_factory=dict)
+    _told: set[tuple[Path, str]] = field(default_factory=set)
+
+    @property
+    def unreadable(self) -> int:
+        """Files that could not be read when last tried."""
+        return sum(path not in self.files.values() for path in self._retries)
 
     @property
     def order(self) -> tuple[float, str]:
         """Lines follow one another in this order."""
         return self.started_s, self.stem
 
-    def offer(self, path: Path) -> str | None:
+    def look(self, now_s: float) -> None:
+        """Note whether the files have changed."""
+        sizes = self.sizes()
+        if sizes != self._seen_sizes:
+            self._seen_sizes, self.changed_s = sizes, now_s
+
+    def leave(self, path: Path, reason: str, now_s: float) -> bool:
+        """Note that `path` cannot be read for now; return True when that is news."""
+        _, waited_s = self._retries.get(path, (now_s, RETRY_S / 2))
+        wait_s = min(2 * waited_s, LONGEST_RETRY_S)
+        self._retries[path] = now_s + wait_s, wait_s
+        is_news = (path, reason) not in self._told
+        self._told.add((path, reason))
+        return is_news
+
+    def offer(self, path: Path, now_s: float) -> str | None:
         """Take a file into the line, or return why not; a finished file replaces its fragment."""
-        if self.refused.get(path) == size_of(path):
+        if self.refused.get(path) == size_of(path) or now_s < self._retries.get(path, (now_s,))[0]:
             return None
         role = role_of(path)
         known = self.files.get(role)
@@ -156,8 +214,6 @@ def _is_fragment(path: Path) -> bool:
 
 
 def size_of(path: Path) -> int:
-    """Return bytes, -1 when the file is gone."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        return -1
+    """Return bytes, -1 when the file is gone or no plain file."""
+    status = status_of(path)
+    return -1 if status is None else status.st_size

@@ -14,6 +14,7 @@ from sonar_watch.records import (
     WaterColumnFrame,
     identify,
     iso_utc,
+    printable,
 )
 from sonar_watch.sources.calibration import Calibration
 from sonar_watch.watercolumn.pictures import PictureOptions, normalise_frame
@@ -115,7 +116,7 @@ def _decoded(
         frame_id=picture.frame_id, time_utc=picture.time_utc, sounder=calibration.sounder,
         image=image[top:bottom, left:right],
         geometry=calibration.geometry(width_px, height_px),
-        source=SourceRef(source=source, file=picture.path.name),
+        source=SourceRef(source=source, file=printable(picture.path.name)),
     )
 
 
@@ -147,6 +148,6 @@ def _without_sidecar(path: Path, calibration: Calibration | None) -> Unfinished:
     except SonarWatchError as error:
         return Unfinished(reason=str(error))
     # A second may hold several pictures: without a ping counter the name tells them apart.
-    frame_id = identify(calibration.sounder, path.stem, iso_utc(time_utc))
+    frame_id = identify(calibration.sounder, printable(path.stem), iso_utc(time_utc))
     picture = Picture(path=path, time_utc=time_utc, frame_id=frame_id, has_sidecar=False)
     return Unfinished(reason=_no_geometry(path), time_utc=time_utc, fallback=picture)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from sonar_watch.formats.rawfile import RAW_SUFFIXES
-from sonar_watch.records import Quarantined, SourceItem, SourceRef
+from sonar_watch.records import Quarantined, SourceItem, SourceRef, printable
 from sonar_watch.sources.horizon import Horizon
 from sonar_watch.sources.line import (
     Line,
@@ -23,6 +23,7 @@ from sonar_watch.sources.merge import Merger
 from sonar_watch.sources.scan import FolderScan
 from sonar_watch.sources.source import EmptyLedger, Ledger, add_counts
 from sonar_watch.sources.stream import UNKNOWN_SOUNDER, LineStream, RawOptions
+from sonar_watch.sources.unreadable import Unreadable
 from sonar_watch.sources.watch import FolderWatch
 
 __all__ = ["RawFolderSource", "RawOptions", "is_raw"]
@@ -42,11 +43,12 @@ def is_raw(path: Path) -> bool:
 class RawFolderSource:
     """Gives the swaths and the navigation of the lines in a folder.
 
-    Files of one stem and sounder model are one line (`x.kmall` + `x.kmwcd`, `x.all` + `x.wcd`,
+    Files of one stem and sounder are one line (`x.kmall` + `x.kmwcd`, `x.all` + `x.wcd`,
     `_frag` likewise, in whatever folders); a second file of the same kind is set aside. Lines of
-    one sounder model follow one another in the order of the times in their names, or of their
-    first datagrams; see `LineStream` for how a line ends. Several sounders are read side by side
-    and merged by data time; their files may have the same names.
+    one sounder follow one another in the order of the times in their names, or of their first
+    datagrams; see `LineStream` for how a line ends. Several sounders, also of one model (see
+    `read_head`), are read side by side and merged by data time; their files may have the same
+    names. A file that cannot be read is told once, counted as failing, and tried again.
 
     Parameters
     ----------
@@ -80,17 +82,19 @@ class RawFolderSource:
         self._clock = clock
         self._only = None if only is None else frozenset(only)
         self._scan = FolderScan(
-            options.path, recursive=options.recursive, rescan_s=options.rescan_s
+            options.path, recursive=options.recursive, rescan_s=options.rescan_s,
+            polled=options.poll_events,
         )
         self._watch = FolderWatch(
-            options.path, recursive=options.recursive, polling=options.poll_events, wake=wake
+            options.path, recursive=options.recursive, wake=wake, silent=options.poll_events
         )
         self._merger = Merger(name=options.name, live=live, clock=clock)
         self._streams: dict[str, LineStream] = {}
         self._lines: dict[tuple[str, str], Line] = {}
         self._line_of: dict[Path, Line] = {}
-        self._left_out: dict[Path, str] = {}
-        self._untold: list[Path] = []
+        self._left_out: set[Path] = set()
+        self._unreadable = Unreadable()
+        self._untold: dict[Path, str] = {}
         self._new_lines: list[tuple[str, Line]] = []
         self._files_of_new: dict[str, set[Path]] = {}
         self._sizes_of_new: dict[str, tuple[int, float]] = {}
@@ -116,12 +120,12 @@ class RawFolderSource:
         return [*self._tell_left_out(), *self._merger.poll()]
 
     def counts(self) -> dict[str, int]:
-        """Return lines and swaths that wait, and what could not be used."""
+        """Return lines and swaths that wait, what could not be used, and what not be read."""
         here = {"backlog": len(self._files_of_new)}
-        if not self._scan.passes:
-            here["scanning"] = 1
         if self._left_out:
             here["broken"] = len(self._left_out)
+        if failing := self._scan.failing + len(self._unreadable):
+            here["failing"] = failing
         return add_counts([here, self._merger.counts()])
 
     def close(self) -> None:
@@ -135,10 +139,10 @@ class RawFolderSource:
             self._watch.lost = False
             self._scan.hurry()
         for path in self._watch.drain():
-            self._admit(path)
+            self._admit(path, now_s)
         found = self._scan.step(now_s) if self._live or not self._scan.passes else None
         for path in found or ():
-            self._admit(path)
+            self._admit(path, now_s)
         if found is not None and self._live:
             self._watch.arm()
             for stream in self._streams.values():
@@ -146,42 +150,42 @@ class RawFolderSource:
         if self._scan.passes:
             self._place_new(now_s)
 
-    def _admit(self, path: Path) -> None:
-        if path.name.startswith(".") or not is_raw(path):
+    def _admit(self, path: Path, now_s: float) -> None:
+        if path.name.startswith(".") or not is_raw(path) or size_of(path) < 0:
             return
         stem = line_stem(path)
         if self._only is not None and stem not in self._only:
             return
         if path in self._line_of:
-            self._offer(self._line_of[path], path)
+            self._offer(self._line_of[path], path, now_s)
         elif not self._horizon.hides(path):
             self._files_of_new.setdefault(stem, set()).add(path)
 
-    def _offer(self, line: Line, path: Path) -> None:
+    def _offer(self, line: Line, path: Path, now_s: float) -> None:
         """Put a file into a line; note it when there is another of its kind already."""
         self._line_of[path] = line
-        reason = line.offer(path)
+        reason = line.offer(path, now_s)
         if reason is None:
-            self._left_out.pop(path, None)
+            self._left_out.discard(path)
         elif path not in self._left_out:
-            self._left_out[path] = reason
-            self._untold.append(path)
+            self._left_out.add(path)
+            self._untold[path] = reason
 
     def _tell_left_out(self) -> list[SourceItem]:
-        untold, self._untold = self._untold, []
-        reasons = {path: self._left_out[path] for path in untold if path in self._left_out}
-        for reason in reasons.values():
-            _log.warning("set aside: %s", reason)
-        return [
-            Quarantined(source=SourceRef(source=self.name, file=path.name), reason=reason)
-            for path, reason in reasons.items()
-        ]
+        untold, self._untold = self._untold, {}
+        told: list[SourceItem] = []
+        for path, reason in untold.items():
+            if path in self._left_out or path in self._unreadable:
+                _log.warning("set aside: %s", printable(reason))
+                ref = SourceRef(source=self.name, file=printable(path.name))
+                told.append(Quarantined(source=ref, reason=printable(reason)))
+        return told
 
     def _place_new(self, now_s: float) -> None:
         """Put new files into the line of their sounder, as soon as that is known."""
         for stem in sorted(self._files_of_new):
             paths = self._files_of_new[stem]
-            self._place_headed(stem, paths)
+            self._place_headed(stem, paths, now_s)
             for path in sorted(paths):
                 self._place_headless(stem, path, now_s)
             if not paths:
@@ -192,18 +196,47 @@ class RawFolderSource:
             self._stream(sounder).add(line)
         self._new_lines.clear()
 
-    def _place_headed(self, stem: str, paths: set[Path]) -> None:
+    def _place_headed(self, stem: str, paths: set[Path], now_s: float) -> None:
         """Place those that tell their sounder; the earliest begins the line."""
-        heads = [(head, path) for path in paths if (head := read_head(path)) is not None]
+        heads = [(head, path) for path in paths if (head := self._head_of(path)) is not None]
         for (sounder, first_s), path in sorted(heads, key=lambda each: (each[0][1], each[1])):
-            self._offer(self._line(sounder, first_s, stem), path)
+            self._offer(self._line_for(path, sounder, first_s, stem), path, now_s)
             paths.discard(path)
+
+    def _head_of(self, path: Path) -> tuple[str, float] | None:
+        try:
+            head = read_head(path)
+        except FileNotFoundError:
+            head = None
+        except OSError as error:
+            if self._live and self._unreadable.add(path, str(error)):
+                self._untold[path] = str(error)
+            return None
+        self._unreadable.discard(path)
+        return head
+
+    def _line_for(self, path: Path, sounder: str, first_s: float, stem: str) -> Line:
+        """Return the line of a file: that of its sounder, or of its twin beside it.
+
+        The two heads of one sounder have serial numbers of their own, a cut file may have none.
+        """
+        known = self._lines.get((sounder, stem))
+        model = sounder.partition("-")[0]
+        twins = (
+            line for (other, its), line in self._lines.items()
+            if its == stem and other.partition("-")[0] == model
+            and line.lacks(path) and line.lies_in(path.parent)
+        )
+        return known or next(twins, None) or self._line(sounder, first_s, stem)
 
     def _place_headless(self, stem: str, path: Path, now_s: float) -> None:
         """Place a file that does not tell its sounder: live, nothing may be written yet."""
         paths = self._files_of_new[stem]
         if self._live and size_of(path) < 0:  # gone, or just renamed
             paths.discard(path)
+            self._unreadable.discard(path)
+            return
+        if path in self._unreadable:
             return
         places = [line for (_, other), line in self._lines.items()
                   if other == stem and line.lacks(path)]
@@ -211,7 +244,7 @@ class RawFolderSource:
         likely = beside or places
         line = likely[0] if len(likely) == 1 else None
         if beside or not self._live or self._is_none(stem, now_s):
-            self._offer(line or self._line(UNKNOWN_SOUNDER, 0.0, stem), path)
+            self._offer(line or self._line(UNKNOWN_SOUNDER, 0.0, stem), path, now_s)
             paths.discard(path)
 
     def _line(self, sounder: str, first_s: float, stem: str) -> Line:
@@ -239,7 +272,7 @@ class RawFolderSource:
         silent = size > 0 and now_s - since_s >= self._options.silent_limit_s
         none = silent or any(is_something_else(path) for path in paths)
         if none:
-            names = ", ".join(sorted(path.name for path in paths))
+            names = ", ".join(sorted(printable(path.name) for path in paths))
             _log.warning("%s: no datagram at the beginning: read for what else it holds", names)
         return none
 

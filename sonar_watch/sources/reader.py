@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,9 +16,9 @@ from sonar_watch.records import (
     SourceRef,
     WaterColumnFrame,
     WaterColumnPing,
+    printable,
 )
 from sonar_watch.sources.line import Line, Role, size_of
-from sonar_watch.sources.scan import changed_s
 from sonar_watch.sources.source import is_swath
 
 _log = logging.getLogger(__name__)
@@ -46,8 +45,6 @@ class LineReader:
     source : str
     is_done : callable
         Frames to skip.
-    now_s : float
-        Of the clock that `read` is given.
     live : bool
         Whether the files may still grow.
     swaths : bool
@@ -59,7 +56,6 @@ class LineReader:
         line: Line,
         source: str,
         is_done: Callable[[str], bool],
-        now_s: float,
         *,
         live: bool,
         swaths: bool = True,
@@ -75,8 +71,7 @@ class LineReader:
         self._navigation_stalled = False
         self._broken = 0
         self._sizes = line.sizes()
-        newest_s = max((changed_s(path) for path in line.files.values()), default=0.0)
-        self.changed_s = now_s - max(0.0, time.time() - newest_s)
+        self._now_s = line.changed_s
         self.progressed = False
         self.last_swath_s: float | None = None
         self.sounder = ""
@@ -101,7 +96,8 @@ class LineReader:
         beyond_s : float or None
             Read navigation up to this data time and keep the swaths back.
         """
-        items = self._follow_files(now_s)
+        self._now_s = now_s
+        items = self._follow_files()
         self.progressed = bool(items)
         room = SWATHS_HELD if beyond_s is None else 1
         if len(self._swaths) < room or (beyond_s is None and self._navigation_stalled):
@@ -122,10 +118,15 @@ class LineReader:
             except JournalError:
                 raise
             except (SonarWatchError, OSError) as error:
-                items.append(self._drop(role, str(error)))
+                items += self._drop(role, error)
         items += self._swaths
         self._swaths.clear()
         return items
+
+    def set_back(self) -> None:
+        """Take back the swaths that wait: another reader of the line will give them."""
+        self.line.given.difference_update(swath.frame_id for swath in self._swaths)
+        self._swaths.clear()
 
     def close(self) -> None:
         """Close the files and note what was read."""
@@ -173,7 +174,7 @@ class LineReader:
         except JournalError:  # of `is_done`: not the file's
             raise
         except (SonarWatchError, OSError) as error:
-            items.append(self._drop(role, str(error)))
+            items += self._drop(role, error)
             return True
         self._sort(found, role, items)
         moved = bool(found) or file.offset != before
@@ -201,28 +202,40 @@ class LineReader:
         if role == "navigation":
             self.navigation_s = max(self.navigation_s, last_s)
 
-    def _follow_files(self, now_s: float) -> list[SourceItem]:
-        """Open what is new, drop what is gone, begin again with what has shrunk."""
+    def _follow_files(self) -> list[SourceItem]:
+        """Open what is new, drop what is gone, begin again with what is not what it was."""
         items: list[SourceItem] = []
         sizes: dict[str, int] = {}
         for role, path in list(self.line.files.items()):
             size = size_of(path)
             file = self._files.get(role)
             if size < 0:
-                items.append(self._drop(role, "the file vanished while it was being read"))
+                items += self._drop(role, "the file vanished while it was being read")
                 continue
-            if file is not None and file.path == path and size < file.offset:
-                reason = f"shrank to {size} bytes when {file.offset} had been read; read again"
-                items.append(self._set_aside(path, reason))
-                self._close(role)
-            elif file is not None and file.path != path:
+            if file is not None and file.path == path:
+                items += self._begin_again(role, file, size)
+            elif file is not None:
                 self._close(role)
             if role not in self._files:
                 items += self._open(role, path)
             sizes[line_name(path)] = size
-        if sizes != self._sizes:
-            self._sizes, self.changed_s = sizes, now_s
+        self._sizes = sizes
+        self.line.look(self._now_s)
         return items
+
+    def _begin_again(self, role: Role, file: RawFile, size: int) -> list[SourceItem]:
+        """Close a file that was cut or written over; what it gave is not given again."""
+        if size < file.offset:
+            reason = f"shrank to {size} bytes when {file.offset} had been read; read again"
+        else:
+            try:
+                if file.begins_as_before():
+                    return []
+            except OSError:
+                return []  # reading it will say so
+            reason = "written over with something else; read again"
+        self._close(role)
+        return [self._set_aside(file.path, reason)]
 
     def _open(self, role: Role, path: Path) -> list[SourceItem]:
         # Where the water column has a file of its own, the other one is read for navigation.
@@ -234,7 +247,7 @@ class LineReader:
                 water_column=self._with_swaths and alone,
             )
         except (SonarWatchError, OSError) as error:
-            return [self._drop(role, str(error))]
+            return self._drop(role, error)
         return []
 
     def _close(self, role: Role) -> None:
@@ -243,13 +256,18 @@ class LineReader:
             self._broken += file.broken
             file.close()
 
-    def _drop(self, role: Role, reason: str) -> Quarantined:
+    def _drop(self, role: Role, reason: str | Exception) -> list[SourceItem]:
+        """Leave a file out: until it changes or, when it cannot be read, for a while."""
         path = self.line.files.pop(role)
-        self.line.refused[path] = size_of(path)
         self._close(role)
-        return self._set_aside(path, reason)
+        if isinstance(reason, OSError):
+            is_news = self.line.leave(path, str(reason), self._now_s)
+            return [self._set_aside(path, str(reason))] if is_news else []
+        self.line.refused[path] = size_of(path)
+        return [self._set_aside(path, str(reason))]
 
     def _set_aside(self, path: Path, reason: str) -> Quarantined:
-        _log.warning("%s: %s", path.name, reason)
+        name, reason = line_name(path), printable(reason)
+        _log.warning("%s: %s", name, reason)
         self._broken += 1
-        return Quarantined(source=SourceRef(source=self._source, file=path.name), reason=reason)
+        return Quarantined(source=SourceRef(source=self._source, file=name), reason=reason)

@@ -45,7 +45,7 @@ class RawOptions:
         Seconds of data time within which the next line's navigation still counts for the last
         swaths of a line.
     poll_events : bool
-        Compare listings instead of kernel events: for network shares.
+        Look every second instead of waiting for kernel events: for network shares.
 
     Raises
     ------
@@ -98,7 +98,7 @@ class LineStream:
     clock : callable
         Seconds that only grow.
     sounder : str
-        Model of the sounder whose lines these are, such as "em710".
+        The sounder whose lines these are, such as "em710-210".
     """
 
     def __init__(
@@ -134,19 +134,33 @@ class LineStream:
         if isinstance(known, dict) and known.get("complete"):
             line.sizes_read = known.get("sizes", {})
             line.complete = line.sizes() == line.sizes_read
+        line.look(self._clock())
         bisect.insort(self._lines, line, key=lambda each: each.order)
 
     def review(self) -> None:
-        """Open complete lines again whose files have changed."""
+        """Open complete lines again whose files have changed, and look at those that wait."""
+        now_s, grown = self._clock(), []
         for line in self._lines:
             if line.complete and line.sizes() not in ({}, line.sizes_read):
                 _log.info("%s has grown after its end: read again", line.stem)
                 line.complete = False
+                grown.append(line)
+            if not line.complete:
+                line.look(now_s)
+        reader = self._reader
+        if grown and reader is not None and grown[0].order < reader.line.order:
+            self._set_back()
+
+    def _set_back(self) -> None:
+        """Let an earlier line go first whose twin came late; this one is read again after it."""
+        for reader in self._readers:
+            reader.set_back()
+        self.close()
 
     def poll(self) -> list[SourceItem]:
         """Return what is new, of one line at a time."""
         now_s = self._clock()
-        if self._reader is None and not self._begin(now_s):
+        if self._reader is None and not self._begin():
             return []
         if self._before is not None:
             return self._read_before(now_s)
@@ -157,14 +171,16 @@ class LineStream:
         return items + self._end(self._reader, now_s)
 
     def counts(self) -> dict[str, int]:
-        """Return lines not begun and swaths read that wait, and what could not be used."""
+        """Return lines not begun and swaths read that wait, and what could not be used or read."""
         open_lines = sum(not line.complete for line in self._lines)
         waiting = sum(reader.waiting for reader in self._readers)
         begun = self._reader is not None
-        return {
+        counts = {
             "backlog": max(0, open_lines - begun) + waiting,
             "broken": self._broken + sum(reader.broken for reader in self._readers),
         }
+        failing = sum(line.unreadable for line in self._lines)
+        return counts | {"failing": failing} if failing else counts
 
     def close(self) -> None:
         """Close the files."""
@@ -187,26 +203,24 @@ class LineStream:
     def _first_open(self) -> Line | None:
         return next((line for line in self._lines if not line.complete), None)
 
-    def _begin(self, now_s: float) -> bool:
+    def _begin(self) -> bool:
         """Open the first line that is not complete, and the one before it if not read here."""
         line = self._first_open()
         if line is None:
             return False
         self._finished = False
-        self._reader = self._reader_of(line, now_s)
+        self._reader = self._reader_of(line)
         place = self._lines.index(line)
         before = self._lines[place - 1] if place else None
         if before is not None and not before.read_here:
-            self._before = self._reader_of(before, now_s, swaths=False)
+            self._before = self._reader_of(before, swaths=False)
         for old in self._lines[: max(0, place - LINES_REMEMBERED)]:
             old.given.clear()
         return True
 
-    def _reader_of(self, line: Line, now_s: float, *, swaths: bool = True) -> LineReader:
+    def _reader_of(self, line: Line, *, swaths: bool = True) -> LineReader:
         line.read_here = True
-        return LineReader(
-            line, self.name, self._ledger.is_done, now_s, live=self._live, swaths=swaths
-        )
+        return LineReader(line, self.name, self._ledger.is_done, live=self._live, swaths=swaths)
 
     def _read_before(self, now_s: float) -> list[SourceItem]:
         assert self._before is not None
@@ -224,10 +238,12 @@ class LineStream:
         if not self._live:
             return True
         assert self._reader is not None
-        line, quiet_s = self._reader.line, now_s - self._reader.changed_s
+        line, quiet_s = self._reader.line, now_s - self._reader.line.changed_s
         if not line.files:  # gone, or just being renamed
             return quiet_s >= self._options.line_change_s
-        if self._successor(line) is None or self._lacks_twin(line):
+        # Any other: a sounder whose clock was put back begins a line that comes before.
+        others = any(not each.complete and each is not line for each in self._lines)
+        if not others or self._lacks_twin(line):
             return quiet_s >= self._options.silent_limit_s
         return quiet_s >= self._options.line_change_s
 
@@ -245,7 +261,7 @@ class LineStream:
             self._finished = True
         successor = self._successor(reader.line)
         if successor is not None and self._joins(reader, successor):
-            self._next = self._next or self._reader_of(successor, now_s)
+            self._next = self._next or self._reader_of(successor)
             items += self._next.read(now_s, beyond_s=self._join_until_s(reader))
             if not self._settled(reader, self._next, now_s):
                 return items
@@ -253,8 +269,10 @@ class LineStream:
         reader.line.complete = True
         value = {"complete": True, "sizes": reader.line.sizes_read}
         checkpoint = {"key": self._key(reader.line), "value": value}
-        sounder = reader.sounder or self._sounder
-        items.append(LineEnd(source=self.name, sounder=sounder, checkpoint=checkpoint))
+        model = reader.sounder or self._sounder.partition("-")[0]
+        items.append(LineEnd(
+            source=self.name, sounder=model, line=reader.line.stem, checkpoint=checkpoint
+        ))
         self._reader, self._next, self._finished = self._next, None, False
         return items
 
@@ -274,4 +292,4 @@ class LineStream:
             return True
         if following.progressed:
             return False
-        return not self._live or now_s - following.changed_s >= self._options.silent_limit_s
+        return not self._live or now_s - following.line.changed_s >= self._options.silent_limit_s

@@ -18,7 +18,6 @@ from watchdog.events import (
 )
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
-from watchdog.observers.polling import PollingObserver
 
 _log = logging.getLogger(__name__)
 
@@ -39,33 +38,41 @@ class FolderWatch(FileSystemEventHandler):
     path : Path
         Folder; it need not exist yet.
     recursive : bool
-    polling : bool
-        Compare listings instead of asking the kernel: for network shares.
     wake : threading.Event or None
         Set on each event.
+    silent : bool
+        Ask for no events: for network shares, which give none for what others write.
     """
 
     def __init__(
-        self, path: Path, *, recursive: bool, polling: bool, wake: threading.Event | None = None
+        self,
+        path: Path,
+        *,
+        recursive: bool,
+        wake: threading.Event | None = None,
+        silent: bool = False,
     ) -> None:
         self._path = path
         self._recursive = recursive
-        self._polling = polling
+        self._silent = silent
         self._wake = wake or threading.Event()
         self._lock = threading.Lock()
         self._hints: dict[Path, None] = {}
         self._observer: BaseObserver | None = None
         self._watched: tuple[int, int] | None = None
+        self._told = ""
         self.lost = False
 
     def arm(self) -> None:
-        """Start watching, again when the folder is another one than before (a remount)."""
+        """Start watching, again when that failed or the folder is another one (a remount)."""
+        if self._silent:
+            return
         try:
             status = self._path.stat()
         except OSError:
             self._stop()
             return
-        if self._watched != (status.st_dev, status.st_ino):
+        if self._watched != (status.st_dev, status.st_ino) or not self._is_alive():
             self._stop()
             self._start()
             self._watched = (status.st_dev, status.st_ino)
@@ -96,17 +103,28 @@ class FolderWatch(FileSystemEventHandler):
                 self.lost = True
         self._wake.set()
 
+    def _is_alive(self) -> bool:
+        """Return True while the threads run: they end when the folder was away for a moment."""
+        observer = self._observer
+        return (
+            observer is not None
+            and bool(observer.emitters)
+            and all(emitter.is_alive() for emitter in observer.emitters)
+        )
+
     def _start(self) -> None:
-        observer = PollingObserver() if self._polling else Observer()
+        observer = Observer()
         observer.daemon = True
         try:
             observer.schedule(self, str(self._path), recursive=self._recursive)
             observer.start()
         except OSError as error:
             # Out of inotify watches, or gone again: rescans still find everything.
-            _log.warning("%s: no file events, rescans only: %s", self._path, error)
+            if str(error) != self._told:
+                self._told = str(error)
+                _log.warning("%s: no file events, rescans only: %s", self._path, error)
             return
-        self._observer = observer
+        self._observer, self._told = observer, ""
 
     def _stop(self) -> None:
         observer, self._observer, self._watched = self._observer, None, None

@@ -159,13 +159,17 @@ def test_a_renamed_picture_is_seen(
     poll_until(source, lambda items: "a.png" in files(items), wake)
 
 
-def test_polled_events_serve_network_shares(
-    tmp_path: Path, watch: Opener, wake: threading.Event
+def test_a_network_share_is_looked_at_without_events(
+    tmp_path: Path, watch: Opener, clock: Clock, wake: threading.Event
 ) -> None:
+    before = threading.active_count()
     source = watch(rescan_s=1e6, poll_events=True)
     source.poll()
+    assert threading.active_count() == before  # nobody listens for events
     write_pair(tmp_path, 1)
-    poll_until(source, lambda items: len(swaths(items)) == 1, wake)
+    assert source.poll() == []
+    clock.pass_by(1)
+    assert files(poll_times(source)) == ["ping_0001.png"]
 
 
 def test_lost_events_are_made_good_by_looking_again(

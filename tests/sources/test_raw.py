@@ -125,8 +125,8 @@ def test_a_line_is_given_whole_with_its_navigation_ahead(tmp_path: Path) -> None
     write_line(tmp_path, START)
     items = replay(tmp_path)
     assert counters(items) == list(range(20))
-    assert items[-1] == LineEnd(source="raw", sounder="em2040", checkpoint={
-        "key": f"raw/em2040/{FIRST_NAME}", "value": {"complete": True, "sizes": {
+    assert items[-1] == LineEnd(source="raw", sounder="em2040", line=FIRST_NAME, checkpoint={
+        "key": f"raw/em2040-40/{FIRST_NAME}", "value": {"complete": True, "sizes": {
             f"{FIRST_NAME}.{suffix}": (tmp_path / f"{FIRST_NAME}.{suffix}").stat().st_size
             for suffix in ("kmall", "kmwcd")}}})
     latest_s = 0.0
@@ -159,7 +159,7 @@ def test_lines_follow_one_another(tmp_path: Path) -> None:
     write_line(tmp_path, START)
     items = replay(tmp_path)
     assert counters(items) == list(range(40))
-    assert line_ends(items) == [f"raw/em2040/{FIRST_NAME}", f"raw/em2040/{SECOND_NAME}"]
+    assert line_ends(items) == [f"raw/em2040-40/{FIRST_NAME}", f"raw/em2040-40/{SECOND_NAME}"]
 
 
 def test_two_sounders_are_merged_by_data_time(tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_a_live_line_ends_with_the_next_one(tmp_path: Path, watch: Opener, clock
     assert line_ends(poll_times(source)) == []
     clock.pass_by(5)
     more = poll_times(source, 10)
-    assert line_ends(more) == [f"raw/em2040/{FIRST_NAME}"]
+    assert line_ends(more) == [f"raw/em2040-40/{FIRST_NAME}"]
     assert counters(more) == list(range(15, 35))
 
 
@@ -237,7 +237,7 @@ def test_a_live_line_ends_by_silence_and_may_go_on(
     poll_times(source)
     clock.pass_by(61)
     items = poll_times(source)
-    assert line_ends(items) == [f"raw/em2040/{FIRST_NAME}"]
+    assert line_ends(items) == [f"raw/em2040-40/{FIRST_NAME}"]
     assert not source.exhausted
     append(tmp_path / f"{FIRST_NAME}.kmwcd", water_column_bytes(
         START + timedelta(seconds=5), 3, first=10))
@@ -273,7 +273,7 @@ def test_a_line_change_waits_longer_for_a_missing_twin(
     clock.pass_by(6)
     assert line_ends(poll_times(source)) == []
     clock.pass_by(60)
-    assert f"raw/em2040/{FIRST_NAME}" in line_ends(poll_times(source))
+    assert f"raw/em2040-40/{FIRST_NAME}" in line_ends(poll_times(source))
 
 
 def test_a_fragment_becomes_a_file(tmp_path: Path, watch: Opener, clock: Clock) -> None:
@@ -480,7 +480,7 @@ def test_a_file_that_vanishes_ends_its_line(tmp_path: Path, watch: Opener, clock
     assert len(refusals(items)) == 2
     assert "vanished" in refusals(items)[0]
     clock.pass_by(6)
-    assert line_ends(poll_times(source)) == [f"raw/em2040/{FIRST_NAME}"]
+    assert line_ends(poll_times(source)) == [f"raw/em2040-40/{FIRST_NAME}"]
 
 
 def test_a_file_that_shrinks_is_read_again(tmp_path: Path, watch: Opener, clock: Clock) -> None:
@@ -581,7 +581,8 @@ def test_two_sounders_may_give_their_files_the_same_names(
     for sounder in ("em304", "em710"):
         given = [swath.source.ping_counter for swath in swaths(items) if swath.sounder == sounder]
         assert given == list(range(20))
-    assert sorted(line_ends(items)) == [f"raw/{name}/{FIRST_NAME}" for name in ("em304", "em710")]
+    assert sorted(line_ends(items)) == [
+        f"raw/{name}-40/{FIRST_NAME}" for name in ("em304", "em710")]
 
 
 def test_a_second_copy_of_a_file_is_set_aside_once(
