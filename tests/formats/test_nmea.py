@@ -236,25 +236,40 @@ def test_datagrams_are_split():
     assert nmea.split_datagram(b"RaUdP\x00\x01\x02\xff") == []
 
 
+@pytest.mark.parametrize(("datagram", "expected"), [
+    (b"$INHDT,1.0,T*12$HEHDT,2.0,T*00\r\n", ["$INHDT,1.0,T*12", "$HEHDT,2.0,T*00"]),
+    (b"$INHDT,1.0,T\\s:GP0001,n:7*00\\$HEHDT,2.0,T", ["$INHDT,1.0,T", "$HEHDT,2.0,T"]),
+    (b"UdPbC\0\\g:1-2-1234,s:IN0001*4A\\\\c:1406894400*5F\\$INHDT,1.0,T\r\n"
+     b"UdPbC\0\\g:2-2-1234*00\\$HEHDT,2.0,T\r\n", ["$INHDT,1.0,T", "$HEHDT,2.0,T"]),
+    (b"UdPbC\0\\s:GP0001,n:8*28$INHDT,1.0,T\r\n", ["$INHDT,1.0,T"]),  # a block left open
+    (b"UdPbC\0\\s:GP0001,n:9*28\\\r\n", []), (b"UdPbC\0", []), (b"", []),
+    (b"RrUdP\0\x01$INHDT,1.0,T", []), (b"costs 5 $\r\n!AIVDM,1,1,,A,x,0*00\r\n", []),
+])
+def test_sentences_are_found_in_every_envelope(datagram, expected):
+    assert nmea.split_datagram(datagram) == expected
+
+
 @pytest.mark.parametrize(("sentence", "expected"), [
-    ("$INZDA,115959.90,01,08,2014,,", -0.5),
-    ("$INZDA,120000.40,16,12,1994,,", 0.0),
-    ("$GPRMC,120100.40,A,2200.1,S,01756.3,W,9.1,215.1,010814,,", 60.0),
-    ("$GPRMC,120000.40,A,2200.1,S,01756.3,W,9.1,215.1,161294,,", 0.0),
+    ("$INZDA,115959.90,01,08,2014,,", (-0.5, 0)),
+    ("$INZDA,120000.40,16,12,1994,,", (0.0, 1)),
+    ("$INZDA,120003.40,02,05,1975,,", (3.0, 2)),
+    ("$INZDA,120000.40,17,03,2034,,", (0.0, -1)),
+    ("$GPRMC,120100.40,A,2200.1,S,01756.3,W,9.1,215.1,010814,,", (60.0, 0)),
+    ("$GPRMC,120000.40,A,2200.1,S,01756.3,W,9.1,215.1,161294,,", (0.0, 1)),
     ("$GPRMC,120000.40,V,,,,,,,060180,,", None),
     ("$GPRMC,120000.40", None),
     ("$GPZDA,,,,,,", None),
     (GGA, None),
 ])
 def test_the_clock_of_the_ship_is_compared_whatever_the_rollover(sentence, expected):
-    offset = nmea.clock_offset_s(sentence, NOON)
-    assert offset == (None if expected is None else pytest.approx(expected, abs=1e-6))
+    reading = nmea.read_clock(sentence, NOON)
+    assert reading == (None if expected is None else pytest.approx(expected, abs=1e-6))
 
 
 @pytest.mark.parametrize("date", ["31,02,2014", "1,1," + "9" * 400])
 def test_a_date_of_no_calendar_is_refused(date):
     with pytest.raises(FormatError):
-        nmea.clock_offset_s(f"$INZDA,115959.90,{date},,", NOON)
+        nmea.read_clock(f"$INZDA,115959.90,{date},,", NOON)
 
 
 def test_the_talker_is_told():
@@ -279,7 +294,7 @@ FIELD = st.one_of(
 def test_any_fields_give_a_sample_none_or_format_error(kind, fields):
     body = ",".join([kind, *fields])
     for sentence in ("$" + body, with_checksum(body.encode("utf-8", "replace").decode())):
-        for parse in (nmea.parse_sentence, nmea.clock_offset_s):
+        for parse in (nmea.parse_sentence, nmea.read_clock):
             try:
                 answer = parse(sentence, NOON)
             except FormatError:
