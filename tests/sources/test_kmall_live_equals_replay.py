@@ -1,0 +1,130 @@
+"""One cruise, heard live over UDP in parts and replayed from its files: the same alerts."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kmall_sender import Sender, packets_of, stream_of
+from sources_builders import PATIENCE_S
+
+from sonar_watch.daemon import Watch
+from sonar_watch.detection.detector import DetectorOptions
+from sonar_watch.pipeline.chain import PipelineOptions
+from sonar_watch.settings import Settings
+from sonar_watch.simulation.cruise import demo_survey
+from sonar_watch.simulation.writing import sail
+from sonar_watch.sources.kmall_udp import KmallFeedOptions, KmallFeedSource
+from sonar_watch.sources.replay import open_inputs
+
+WHERE_READ = {"source", "file", "offset"}
+
+
+@pytest.fixture(scope="module")
+def cruise(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], int]:
+    """Return the files of two short lines past a plume, and how many swaths they hold."""
+    survey = demo_survey()
+    first, second = survey.lines
+    lines = (replace(first, north_m=-330.0, length_m=140.0),
+             replace(second, north_m=-180.0, length_m=60.0,
+                     start_utc=replace(first, length_m=140.0).end_utc))
+    folder = tmp_path_factory.mktemp("cruise")
+    swaths = sum(1 for _ in sail(replace(survey, lines=lines), folder))
+    return sorted((folder / "raw").iterdir()), swaths
+
+
+def settings_in(folder: Path) -> Settings:
+    return Settings(
+        data_dir=folder, detector=DetectorOptions(weights="classical", confidence=0.5),
+        pipeline=PipelineOptions(evidence=False),
+    )
+
+
+def told_by(watch: Watch) -> tuple[list[Any], list[Any]]:
+    """Return alerts and frames without where they were read, and without the tense."""
+    alerts = []
+    for _, _, body in watch.journal.alerts_after(0, 10_000):
+        properties = json.loads(body)["properties"]
+        alerts.append({"id": properties["event_id"], "all": _stripped(json.loads(body))})
+    frames = [_stripped(body) for body in watch.journal.frame_bodies()]
+    return alerts, frames
+
+
+def _stripped(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _stripped(each) for key, each in value.items()
+                if key not in WHERE_READ | {"tense", "code"}}
+    return [_stripped(each) for each in value] if isinstance(value, list) else value
+
+
+class Recording(Watch):
+    """A watch that remembers what it told when it ends."""
+
+    told: tuple[list[Any], list[Any]]
+
+    def close(self) -> None:
+        self.told = told_by(self)
+        super().close()
+
+
+def replay(paths: list[Path], folder: Path) -> tuple[list[Any], list[Any]]:
+    watch = Recording(
+        settings_in(folder), lambda journal, wake: open_inputs(paths, None, journal),
+        tense="replay", publish=False)
+    watch.run()
+    return watch.told
+
+
+def hear(packets: list[bytes], swaths: int, folder: Path) -> tuple[list[Any], list[Any], Any]:
+    """Watch live while the packets are sent; stop when all swaths are done."""
+    made: list[KmallFeedSource] = []
+
+    def listen(journal: Any, wake: threading.Event) -> list[KmallFeedSource]:
+        options = KmallFeedOptions(address="127.0.0.1", silent_limit_s=2.0)
+        made.append(KmallFeedSource(options, journal, wake=wake))
+        return list(made)
+
+    watch = Recording(settings_in(folder), listen, publish=False)
+    done = 0
+
+    def count(more: int) -> None:
+        nonlocal done
+        done += more
+        if done == swaths:
+            watch.stop()
+
+    with Sender(made[0].port) as sender:
+        sending = threading.Thread(target=lambda: _send(sender, packets, made[0]))
+        sending.start()
+        watch.run(count)
+        sending.join()
+    return *watch.told, made[0].counts()
+
+
+def _send(sender: Sender, packets: list[bytes], source: KmallFeedSource) -> None:
+    """Send no faster than they are taken: this host is no sounder."""
+    deadline_s = time.monotonic() + 3 * PATIENCE_S
+    wait = threading.Event()
+    for packet in packets:
+        while source.counts()["backlog"] > 64 and time.monotonic() < deadline_s:
+            wait.wait(0.005)
+        sender.send(packet)
+
+
+def test_live_in_parts_and_replay_tell_the_same(
+    cruise: tuple[list[Path], int], tmp_path: Path
+) -> None:
+    paths, swaths = cruise
+    recorded, frames = replay(paths, tmp_path / "replay")
+    assert len(recorded) >= 2
+    packets = packets_of(stream_of(paths), seed=7, largest=16_000, repeat=0.02)
+    assert len(packets) > 8 * swaths
+    heard, heard_frames, counts = hear(packets, swaths, tmp_path / "live")
+    assert heard_frames == frames
+    assert heard == recorded
+    assert (counts["lost_parts"], counts["dropped"]) == (0, 0)
