@@ -19,32 +19,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where the watch answers requests (default: %(default)s)",
     )
     parser.add_argument("--timeout", type=positive, default=3.0, metavar="S")
-    parser.add_argument("--json", action="store_true", help="one JSON line instead of a table")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="one JSON line instead of tables")
+    how.add_argument(
+        "--prometheus",
+        action="store_true",
+        help="Prometheus text, such as for node_exporter's textfile collector",
+    )
     add_client_keys(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Ask the watch how it is; exit 1 when it does not answer or something is wrong."""
     from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
 
     from sonar_watch.alerts.subscriber import read_status
-    from sonar_watch.monitoring import complaints
+    from sonar_watch.cli.status_table import status_view
+    from sonar_watch.monitoring import complaints, prometheus_text
 
     status = read_status(options.endpoint, options.timeout, read_client_keys(options))
     watch = status.pop("watch", {})
     wrong = complaints(watch)
     if options.json:
         print_json({**status, "watch": watch, "wrong": wrong})
-        return EXIT_FAILED if wrong else 0
-    table = Table(title="sonar-watch", show_header=False)
-    for key, value in sorted({**status, **watch}.items()):
-        table.add_row(key, escape(str(value)))
-    console = Console()
-    for complaint in wrong:
-        console.print(f"[bold red]WRONG[/] {escape(complaint)}")
-    if not wrong:
-        console.print("[bold green]HEALTHY[/]")
-    console.print(table)
+    elif options.prometheus:
+        print(prometheus_text(watch), end="")
+        return 0
+    else:
+        Console().print(status_view(status, watch, wrong))
     return EXIT_FAILED if wrong else 0

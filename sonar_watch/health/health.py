@@ -123,7 +123,7 @@ class Health:
         self.warnings.update(find_warnings(vitals, self.limits))
         self._last = {
             **numbers,
-            "backlog_age_s": numbers["lag_s"] if numbers["backlog"] else 0.0,
+            "backlog_age_s": max(0.0, numbers["lag_s"]) if numbers["backlog"] else 0.0,
             "ping_age_s": hearing.ping_age_s,
             "navigation_age_s": hearing.navigation_age_s,
             "speed_m_s": hearing.speed_m_s,
@@ -198,8 +198,8 @@ class Health:
             "name": state.name,
             "kind": self._kinds.get(state.name, ""),
             "files": folder.files if folder else None,
-            "newest": newest.file if newest else (folder.newest if folder else ""),
-            "newest_age_s": self._ticks() - newest.heard_s if newest else None,
+            "newest": newest or (folder.newest if folder else ""),
+            "newest_age_s": state.quiet_s,
             "failing": state.failing or (folder.error if folder else ""),
             **{key: number for key, number in state.counts.items() if key != "failing"},
         }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from sonar_watch.geolocation.geodesy import east_north_m
 from sonar_watch.monitoring.windows import SPAN_S, Recent
@@ -21,14 +20,6 @@ PRESENT_S = 600.0
 
 _BASELINE_S = 20.0
 _NMEA = "nmea"
-
-
-@dataclass(slots=True)
-class Newest:
-    """The last swath of one source: file name and when it was heard."""
-
-    file: str
-    heard_s: float
 
 
 class Hearing:
@@ -48,7 +39,8 @@ class Hearing:
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock, self._ticks = clock, ticks
-        self.newest: dict[str, Newest] = {}
+        self.newest: dict[str, str] = {}
+        """File of the last swath, by source."""
         self.swaths = 0
         self.speed_m_s: float | None = None
         self._swath_s: float | None = None
@@ -70,7 +62,7 @@ class Hearing:
         now_s = self._ticks()
         self.swaths += 1
         self._swath_s = now_s
-        self.newest[swath.source.source] = Newest(swath.source.file, now_s)
+        self.newest[swath.source.source] = swath.source.file
         self._offsets.add(now_s, self._clock() - swath.time_utc.timestamp())
 
     def _hear_navigation(self, sample: NavigationSample) -> None:

@@ -36,6 +36,8 @@ GAUGES = {
     "subscribers": "Programs connected to the alerts.",
     "journal_bytes": "Size of the journal with what is not moved into it yet.",
     "memory_bytes": "Memory of the process in RAM.",
+    "file_handles_limit": "Open files and sockets the process may have.",
+    "quarantined_in_all": "Items set aside that the journal knows.",
     "file_handles": "Open files and sockets of the process.",
     "threads": "Threads of the process.",
 }

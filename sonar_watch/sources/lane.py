@@ -38,6 +38,7 @@ class Lane:
         self._told: set[str] = set()
         self.failing = False
         self._reason = ""
+        self._given_s: float | None = None
 
     @property
     def head_s(self) -> float | None:
@@ -93,14 +94,15 @@ class Lane:
             counts = counts | {"failing": counts.get("failing", 0) + 1}
         return counts
 
-    def state(self) -> SourceState:
-        """Return how the source is."""
+    def state(self, now_s: float) -> SourceState:
+        """Return how the source is; `now_s` as given to `fill`."""
         counts = self.counts()
         quiet = "it has nothing to read from; the log says why" if counts.get("failing") else ""
         return SourceState(
             name=self.source.name,
             counts=counts | {"backlog": counts.get("backlog", 0) + len(self.queue)},
             failing=self._reason if self.failing else quiet,
+            quiet_s=None if self._given_s is None else now_s - self._given_s,
             clock_offset_s=getattr(self.source, "clock_offset_s", None),
         )
 
@@ -118,6 +120,7 @@ class Lane:
             self._fail(error, now_s)
             return []
         self.failing = False
+        self._given_s = now_s if items else self._given_s
         return items
 
     def _fail(self, error: Exception, now_s: float) -> None:

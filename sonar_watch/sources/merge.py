@@ -120,7 +120,8 @@ class Merger:
 
     def states(self) -> list[SourceState]:
         """Return how each source is."""
-        return [lane.state() for lane in self._lanes]
+        now_s = self._clock()
+        return [lane.state(now_s) for lane in self._lanes]
 
     def close(self) -> None:
         """Close every source."""

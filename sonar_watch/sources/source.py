@@ -36,11 +36,15 @@ class Source(Protocol):
         Keys, each absent where it cannot be:
 
         - "backlog": what is known and not given yet (pictures, lines, log files, datagrams);
-        - "dropped": what came too fast and was lost;
+        - "dropped": what came too fast and was lost, and swaths that lack a part;
+        - "lost_parts": parts of swaths sent over UDP that never came;
+        - "without_setup": swaths from before the sounder said how it is installed;
         - "broken": what could not be used, told as `Quarantined` or not;
         - "failing": sources that raised an error when last asked (now, not since the start);
         - "scanning": sources that have not looked through their folder once yet;
-        - "clock_offset": sentences whose date is seconds off their stamp.
+        - "clock_offset": sentences whose date is seconds off their stamp;
+        - "rollover": sentences whose date was put right by weeks; "no_checksum": those without;
+        - "superseded": sentences that came late, after newer ones of their kind.
 
         They count from the start of the program.
         """
@@ -60,6 +64,8 @@ class SourceState:
         See `Source.counts`.
     failing : str
         Why it cannot be read now; "" when it can.
+    quiet_s : float or None
+        Seconds since it gave something; None when it never did.
     clock_offset_s : float or None
         Seconds that the last date in its sentences was ahead of their stamp, if it has any.
     """
@@ -67,6 +73,7 @@ class SourceState:
     name: str
     counts: Mapping[str, int]
     failing: str = ""
+    quiet_s: float | None = None
     clock_offset_s: float | None = None
 
 
