@@ -22,6 +22,7 @@ from sonar_watch.alerts.publisher import Publisher
 from sonar_watch.association.tracker import PlumeTracker
 from sonar_watch.errors import (
     ConfigurationError,
+    DeviceLostError,
     JournalError,
     JournalUnavailableError,
     SonarWatchError,
@@ -33,6 +34,7 @@ from sonar_watch.monitoring.line import status_line
 from sonar_watch.pipeline.chain import Pipeline, Stages
 from sonar_watch.pipeline.evidence import EvidenceAlbum
 from sonar_watch.pipeline.finder import as_opened, open_finder
+from sonar_watch.pipeline.losses import Losses
 from sonar_watch.pipeline.warming import warm
 from sonar_watch.provenance import provenance_of
 from sonar_watch.records import Alert, GeolocatedFrame, Tense, iso_utc
@@ -125,7 +127,8 @@ class Watch:
         path = settings.data_dir / JOURNAL_NAME
         self.journal = Journal(path, tense=tense, replace_damaged=tense == "live")
         undo.callback(self.journal.close)
-        self.detector = open_finder(settings.detector)
+        self._losses = Losses(self.journal)
+        self.detector = open_finder(settings.detector, self._losses)
         undo.callback(self.detector.close)
         self._asked = settings
         settings = replace(settings, detector=as_opened(settings.detector, self.detector))
@@ -210,6 +213,9 @@ class Watch:
                 if not busy:
                     self._wake.wait(IDLE_WAIT_S)
                     self._wake.clear()
+        except DeviceLostError as error:
+            self._losses.note(str(error))
+            raise
         finally:
             self.close()
 

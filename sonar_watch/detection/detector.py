@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -47,6 +47,9 @@ class DetectorOptions:
         "auto" (CUDA where there is one, else the CPU), "cpu" or "cuda:0".
     threads : int or None
         CPU threads; none takes one per core.
+    stuck_after_s : float
+        Seconds after which an inference that does not return ends the process, to be started
+        again; far longer than the slowest that does return.
     models_dir : Path or None
         Folder with MANIFEST.yaml; none looks in $SONAR_WATCH_MODELS, the user's and the
         system's data folders, then in what is shipped.
@@ -63,6 +66,7 @@ class DetectorOptions:
     iou: float = 0.5
     device: str = "auto"
     threads: int | None = None
+    stuck_after_s: float = 60.0
     models_dir: Path | None = None
 
     def __post_init__(self) -> None:
@@ -78,6 +82,10 @@ class DetectorOptions:
             raise ConfigurationError(
                 f"device: expected auto, cpu or cuda:0, received {self.device!r}"
             )
+        if not self.stuck_after_s > 0:
+            raise ConfigurationError(
+                f"stuck_after_s: expected a number above 0 s, received {self.stuck_after_s}"
+            )
         if self.threads is not None and self.threads < 1:
             raise ConfigurationError(f"threads: expected 1 or more, received {self.threads}")
 
@@ -89,7 +97,9 @@ class Detector:
     ----------
     options : DetectorOptions
     runtime : Runtime or None
-        None opens the one that `options.device` asks for.
+        None opens one.
+    open_with : callable or None
+        Opens it, for the weights and the options; None opens what `options.device` asks for.
 
     Attributes
     ----------
@@ -104,13 +114,19 @@ class Detector:
         No runtime can run them here.
     """
 
-    def __init__(self, options: DetectorOptions, runtime: Runtime | None = None) -> None:
+    def __init__(
+        self,
+        options: DetectorOptions,
+        runtime: Runtime | None = None,
+        *,
+        open_with: Callable[[WeightsEntry, DetectorOptions], Runtime] | None = None,
+    ) -> None:
         self._options = options
         self._entry = find_weights(options.weights, options.models_dir)
         self.confidence = threshold(
             options, self._entry.false_alerts_per_hour, self._entry.false_alert_hours
         )
-        self._runtime = runtime or open_runtime(self._entry, options)
+        self._runtime = runtime or (open_with or open_runtime)(self._entry, options)
         logger.info("weights %s on %s", self._entry.name, self._runtime.name)
 
     @property
@@ -132,6 +148,11 @@ class Detector:
     def runtime(self) -> str:
         """What runs the network, such as "openvino 2026.4.1 cpu"."""
         return self._runtime.name
+
+    @property
+    def notice(self) -> str | None:
+        """What the runtime has to do without, when it should have more."""
+        return getattr(self._runtime, "notice", None)
 
     def detect(self, images: Sequence[ByteImage]) -> list[Detections]:
         """Return what is found in each image, in order; each as if it came alone.

@@ -13,7 +13,10 @@ from sonar_watch.detection.detections import ByteImage
 class Runtime(Protocol):
     """Runs one network. Must give the same numbers for an image whatever else is in the list."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What runs it, such as "openvino 2026.4.1 cpu"."""
+        ...
 
     def infer(self, inputs: Sequence[ByteImage]) -> list[npt.NDArray[Any]]:
         """Return the network's output for each input, in order.

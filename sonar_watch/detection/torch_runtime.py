@@ -14,9 +14,13 @@ import numpy.typing as npt
 from sonar_watch.detection.detections import ByteImage
 from sonar_watch.detection.offline import import_ultralytics
 from sonar_watch.detection.weights import WeightsEntry
-from sonar_watch.errors import InferenceError
+from sonar_watch.errors import DeviceLostError, DeviceMemoryError, InferenceError
 
 logger = logging.getLogger(__name__)
+
+_MEMORY = ("out of memory", "alloc_failed")
+_LOST = ("cuda error", "cuda driver error", "execution_failed", "device-side assert", "nvml error")
+"""What torch, cuDNN and cuBLAS say, in small letters, when memory or the device is gone."""
 
 BATCH = 8
 """Images per run, always: a shorter rest is filled with blanks, because kernels are chosen by
@@ -40,6 +44,8 @@ class TorchRuntime:
     ------
     WeightsError
         The `.pt` is missing or not the one of the manifest.
+    DeviceMemoryError
+        One batch does not fit into the memory of the device.
     InferenceError
         torch or ultralytics is missing, or the network cannot be loaded there.
     """
@@ -55,7 +61,7 @@ class TorchRuntime:
             raise InferenceError(
                 f"{error.name}: not installed; expected `pip install 'sonar-watch[detect]'`"
             ) from error
-        self._torch, self._device, self._entry, self._batch = torch, device, entry, batch
+        self._torch, self._device, self._entry, self.batch = torch, device, entry, batch
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.benchmark = False
         torch.backends.cudnn.allow_tf32 = False
@@ -63,6 +69,8 @@ class TorchRuntime:
         try:
             self._network = _load(torch, content, entry).to(device)
             self.infer([np.zeros((*entry.input_size, entry.channels), np.uint8)])  # warm up
+        except InferenceError:
+            raise
         except (RuntimeError, LookupError, AttributeError, pickle.UnpicklingError) as error:
             raise InferenceError(f"{entry.file('torch').path} on {device}: {error}") from error
         if threads is not None:
@@ -74,8 +82,8 @@ class TorchRuntime:
         outputs: list[npt.NDArray[Any]] = [np.empty(0)] * len(inputs)
         for shape in {one.shape: None for one in inputs}:
             alike = [index for index, one in enumerate(inputs) if one.shape == shape]
-            for start in range(0, len(alike), self._batch):
-                chosen = alike[start : start + self._batch]
+            for start in range(0, len(alike), self.batch):
+                chosen = alike[start : start + self.batch]
                 for index, output in zip(chosen, self._run([inputs[i] for i in chosen]),
                                          strict=True):
                     outputs[index] = output
@@ -83,7 +91,7 @@ class TorchRuntime:
 
     def _run(self, inputs: Sequence[ByteImage]) -> list[npt.NDArray[Any]]:
         """Return the outputs of one batch, filled up to its full size."""
-        stack = np.zeros((self._batch, *inputs[0].shape), np.uint8)
+        stack = np.zeros((self.batch, *inputs[0].shape), np.uint8)
         stack[: len(inputs)] = inputs
         try:
             with self._torch.inference_mode():
@@ -91,13 +99,37 @@ class TorchRuntime:
                 output = self._network(images.flip(1).contiguous().float() / 255.0)
                 return list(output[: len(inputs)].cpu().numpy())
         except RuntimeError as error:
-            raise InferenceError(f"torch on {self._device}: {error}") from error
+            raise self._explained(error) from error
+
+    def _explained(self, error: RuntimeError) -> InferenceError:
+        """Return what it means for who goes on: less memory, no device, or just this input."""
+        told, said = f"torch on {self._device}: {error}", str(error).lower()
+        if isinstance(error, self._torch.OutOfMemoryError) or any(one in said for one in _MEMORY):
+            return DeviceMemoryError(told)
+        # After an error of CUDA every call of this process fails.
+        if self._device.startswith("cuda") and any(one in said for one in _LOST):
+            return DeviceLostError(told)
+        return InferenceError(told)
+
+    def shrink(self) -> bool:
+        """Free memory and halve the batch; False when it is one image already."""
+        self._free()
+        if self.batch == 1:
+            return False
+        self.batch //= 2
+        return True
 
     def close(self) -> None:
-        """Let go of the network and its memory."""
+        """Let go of the network and its memory; of a lost device, too."""
         self._network = None
+        self._free()
+
+    def _free(self) -> None:
         if self._device.startswith("cuda"):
-            self._torch.cuda.empty_cache()
+            try:
+                self._torch.cuda.empty_cache()
+            except RuntimeError as error:
+                logger.warning("torch on %s: memory cannot be freed: %s", self._device, error)
 
 
 def _load(torch: Any, content: bytes, entry: WeightsEntry) -> Any:

@@ -8,11 +8,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from sonar_watch.detection.detections import ByteImage, Detections
-from sonar_watch.detection.detector import Detector, DetectorOptions, open_detector, threshold
+from sonar_watch.detection.detector import Detector, DetectorOptions, threshold
+from sonar_watch.detection.fallback import FallbackRuntime
 from sonar_watch.errors import NoWeightsError
+from sonar_watch.pipeline.losses import Losses
 from sonar_watch.records import WaterColumnFrame
 from sonar_watch.watercolumn.classical import ClassicalDetector, ClassicalOptions
 
@@ -57,12 +60,12 @@ class NetworkFinder:
     detector : Detector
     weights : str
         Name of the model.
+    notice : str or None
+        Why it runs elsewhere than asked for.
     """
 
-    notice: str | None = None
-
-    def __init__(self, detector: Detector, weights: str) -> None:
-        self.weights = weights
+    def __init__(self, detector: Detector, weights: str, notice: str | None = None) -> None:
+        self.weights, self._notice = weights, notice
         self._detector = detector
         self._classical = ClassicalDetector()
         self._warned = False
@@ -81,6 +84,11 @@ class NetworkFinder:
     def runtime(self) -> str:
         """What runs the network."""
         return self._detector.runtime
+
+    @property
+    def notice(self) -> str | None:
+        """What the network has to do without."""
+        return self._notice or self._detector.notice
 
     @property
     def confidence(self) -> float:
@@ -150,11 +158,19 @@ class ClassicalFinder:
         """Nothing to let go of."""
 
 
-def open_finder(options: DetectorOptions) -> PlumeFinder:
+def open_finder(options: DetectorOptions, losses: Losses | None = None) -> PlumeFinder:
     """Return who looks for plumes: the network that is named, else the classical detector.
+
+    The network goes on with less when its device fails; see `FallbackRuntime`.
 
     Without any weights the watch goes on with what needs none, and says so; weights that are
     damaged, or missing beside others, are an error to be mended.
+
+    Parameters
+    ----------
+    options : DetectorOptions
+    losses : Losses or None
+        What is known of devices that were lost, and whom to tell of another.
 
     Raises
     ------
@@ -166,8 +182,11 @@ def open_finder(options: DetectorOptions) -> PlumeFinder:
     if options.weights == CLASSICAL:
         log.warning("no network, as configured: the classical detector looks for plumes")
         return ClassicalFinder(classical_confidence(options))
+    wanted, notice = (options, None) if losses is None else losses.choose(options)
+    note = (lambda _: None) if losses is None else losses.note
     try:
-        return NetworkFinder(open_detector(options), options.weights)
+        detector = Detector(wanted, open_with=partial(FallbackRuntime, note=note))
+        return NetworkFinder(detector, options.weights, notice)
     except NoWeightsError as error:
         notice = f"no weights were found, the classical detector looks for plumes: {error}"
         log.critical("%s", notice)
