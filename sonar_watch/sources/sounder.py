@@ -22,8 +22,11 @@ _log = logging.getLogger(__name__)
 
 PARTS_WAIT_S = 2.0
 PARTS_WAIT_DATAGRAMS = 256
-PARTS_BYTES = 128 << 20
-"""Limits of waiting for the parts of a swath after the last that came."""
+PARTS_BYTES = 48 << 20
+"""Limits of waiting for the parts of a swath after the last that came, and of all that wait."""
+
+HELD_BYTES = 128 << 20
+"""Of whole swaths that wait for navigation; the largest have 12 MB and come every few seconds."""
 
 NAVIGATION_WAIT_S = 5.0
 """A stream that carries no navigation, or none any more, does not hold its swaths back longer."""
@@ -56,7 +59,8 @@ class SounderStream:
     when more than `SWATHS_HELD` wait; here also after `NAVIGATION_WAIT_S`. Swaths leave in the
     order of data time: one waits while an earlier one waits for parts. They are decoded when
     they leave, so that their heave (#CHE) may come after their last part, and never with an
-    installation or a profile that came later.
+    installation or a profile that came later. All that waits is bounded in number, bytes and
+    time.
 
     The first datagrams of a line say where the transducer sits and how fast sound is. A watch
     that starts in the middle of a line knows them from the journal, where they are kept.
@@ -94,7 +98,8 @@ class SounderStream:
         self._ready: list[SourceItem] = []
         self._recent: deque[str] = deque(maxlen=_RECENT)
         self._setup: dict[str, bytes] = {}
-        self._bytes = self._lost_parts = self._dropped = self._without_setup = 0
+        self._bytes = self._held_bytes = 0
+        self._lost_parts = self._dropped = self._without_setup = 0
         self._navigation_s = float("-inf")
         self._arrived_s: float | None = None
         self._recall()
@@ -130,7 +135,7 @@ class SounderStream:
         self._tell_lost(self._joiner.expire(now_s))
         before_s = self._joiner.earliest_s
         while self._swaths and self._may_leave(now_s, before_s):
-            self._hand_on(self._swaths.pop(0))
+            self._hand_on_first()
         if self._arrived_s is not None and now_s - self._arrived_s >= self._silent_limit_s:
             self._end()
 
@@ -188,17 +193,20 @@ class SounderStream:
         order = header.time_utc.timestamp(), common.ping_counter, common.swath
         waiting = _Waiting(order=order, arrived_s=arrived_s, datagram=whole)
         bisect.insort(self._swaths, waiting, key=lambda each: each.order)
+        self._held_bytes += len(whole.data)
 
     def _may_leave(self, now_s: float, before_s: float) -> bool:
         first = self._swaths[0]
-        if len(self._swaths) > SWATHS_HELD:
+        if len(self._swaths) > SWATHS_HELD or self._held_bytes > HELD_BYTES:
             return True
         heard = self._navigation_s >= first.time_s + NAVIGATION_LEAD_S
         waited = now_s - first.arrived_s > NAVIGATION_WAIT_S
         return first.time_s < before_s and (heard or waited)
 
-    def _hand_on(self, waiting: _Waiting) -> None:
-        self._ready += self._decode(waiting)
+    def _hand_on_first(self) -> None:
+        first = self._swaths.pop(0)
+        self._held_bytes -= len(first.datagram.data)
+        self._ready += self._decode(first)
 
     def _decode(self, waiting: _Waiting) -> list[SourceItem]:
         """Return what a swath gives, decoded now if it was not before."""
@@ -227,9 +235,8 @@ class SounderStream:
         """Let everything go: nothing came for long."""
         self._arrived_s = None
         self._tell_lost(self._joiner.flush())
-        for waiting in self._swaths:
-            self._hand_on(waiting)
-        self._swaths.clear()
+        while self._swaths:
+            self._hand_on_first()
         self._ready.append(LineEnd(source=self.name, sounder=self._sounder))
         _log.info("%s: %s is silent", self.name, self._sounder)
 
