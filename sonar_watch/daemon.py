@@ -96,6 +96,8 @@ class Watch:
         self._wake = threading.Event()
         self._stopped = False
         self.heart = Heart()
+        self.refused: str | None = None
+        """Why settings that were read anew were refused; the watch goes on with the old ones."""
         self._last_status_s = 0.0
         self._trouble: str | None = None
         self._last_frame_utc: str | None = None
@@ -340,12 +342,15 @@ class Watch:
             "open_events": self._stages_now.tracker.open_events(),
             "sources": self._source.counts(),
             "trouble": self._trouble,
-            "notice": "; ".join(filter(None, (self.journal.notice, self.detector.notice))) or None,
+            "notice": "; ".join(filter(None, self._notices())) or None,
             "last_frame_utc": self._last_frame_utc,
         }
         if self.health is not None:
             return self.health.status(told)
         return {**self.monitor.snapshot(), **told}
+
+    def _notices(self) -> tuple[str | None, ...]:
+        return self.journal.notice, self.detector.notice, self.refused
 
     def _endure(self, error: JournalUnavailableError | None) -> bool:
         """Wait out a full or locked disk: nothing is sent meanwhile, and status says why."""

@@ -87,9 +87,11 @@ class Attendant:
         try:
             change = watch.reload(self._read())
         except SonarWatchError as error:
-            log.error("settings refused, the watch goes on with those it has: %s", error)
-            heart.ready(f"settings refused: {error}")
+            watch.refused = f"new settings refused, the old ones hold: {error}"
+            log.error("%s", watch.refused)
+            heart.ready(watch.line())
             return
+        watch.refused = None
         self._set_log_level(change.settings.log_level)
         log.info("settings read anew: %s", ", ".join(change.changed) or "nothing has changed")
         if change.needs_restart:

@@ -20,6 +20,8 @@ FEED_EVERY_S = 1.0
 START_MORE_S = 120.0
 """A start that moves on is given so much more time with each sign of life."""
 
+_TOLD_WITHIN_S = 1.0
+
 READING = "sources"
 """The stage in which the loop is when it looks for work."""
 
@@ -32,6 +34,8 @@ def notify(message: str) -> None:
     path = "\0" + address[1:] if address.startswith("@") else address
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+            # Its queue is short, and a systemd that does not read must not hold up the watch.
+            channel.settimeout(_TOLD_WITHIN_S)
             channel.sendto(message.encode(), path)
     except OSError as error:
         log.warning("systemd could not be told %s: %s", message, error)

@@ -29,7 +29,8 @@ live() { # on the running system, where systemd is there to be told
 
 install_program() {
   mkdir -p "$home"
-  [ -x "$home/venv/bin/python" ] || "$PYTHON" -m venv "$home/venv"
+  # Packages that are there already bring a pip and setuptools of their own.
+  [ -x "$home/venv/bin/python" ] || "$PYTHON" -m venv ${PACKAGES:+--without-pip} "$home/venv"
   local pip=("$home/venv/bin/python" -m pip install --quiet --disable-pip-version-check)
   if [ -n "${PACKAGES:-}" ]; then
     echo "$PACKAGES" > "$(echo "$home"/venv/lib/python3*/site-packages)/packages.pth"

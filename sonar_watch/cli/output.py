@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import TracebackType
 from typing import Any, Protocol
 
 from rich.console import Console
@@ -37,6 +38,14 @@ def set_up_logging(level: str) -> None:
     formatter.converter = time.gmtime
     handler.setFormatter(JournalFormatter() if goes_to_journal() else formatter)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    sys.excepthook = _log_uncaught
+
+
+def _log_uncaught(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Log what nobody caught: with the priority and the time of everything else."""
+    log.critical("not expected; please report it", exc_info=(kind, error, trace))
 
 
 def print_json(body: dict[str, Any]) -> None:
