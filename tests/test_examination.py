@@ -124,6 +124,18 @@ def test_nmea_ports_are_tried() -> None:
     assert feeds("127.0.0.1", 0).state == "note"
 
 
+def test_sounders_ports_and_servers_of_sentences_are_tried() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        text = (f"sources:\n  nmea_tcp:\n    - {{host: 127.0.0.1, port: {port}}}\n"
+                f"  kmall_udp:\n    - {{address: 127.0.0.1, port: {port}}}\n")
+        found = findings(text)
+        assert found["nmea tcp navigation"].state == "good"
+        assert found["kmall udp kmall"].state == "good"
+        assert "sources" not in found
+    assert findings(text)["nmea tcp navigation"].state == "wrong"
+
+
 def test_nmea_logs_are_looked_for(tmp_path: Path) -> None:
     (tmp_path / "nav.log").write_text("")
     paths = {"file": tmp_path / "nav.log", "folder": tmp_path, "gone": tmp_path / "gone"}
