@@ -178,7 +178,8 @@ def _numbers(datagram: Datagram) -> tuple[int, int]:
     if not 1 <= number <= count <= MOST_PARTS:
         raise FormatError(f"{datagram.kind}: part {number} of {count} cannot be")
     start = BODY + PARTITION.size
-    smallest = start + TRAILER.size + (COMMON.size if _has_common(datagram) else 0)
+    with_common = number == 1 or _has_common(datagram)
+    smallest = start + TRAILER.size + (COMMON.size if with_common else 0)
     if count > 1 and len(datagram.data) < smallest:
         raise FormatError(f"{datagram.kind}: a part of {len(datagram.data)} bytes cannot be")
     return count, number

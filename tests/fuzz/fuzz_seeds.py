@@ -95,7 +95,9 @@ def kmall_parts() -> tuple[bytes, ...]:
     both = [kmall.split_datagram(kmall.encode_mwc(ping(n, swath=n % 2)), 160) for n in (3, 4)]
     old = kmall.split_datagram(kmall.encode_mwc(ping(5), version=1), 140)
     mixed = [part for pair in zip(*both, strict=False) for part in pair]
-    return tuple(b"".join(parts) for parts in (*both, old, mixed, both[0][::-1]))
+    line = [*kmall_datagrams()[6:], *mixed, kmall_datagrams()[7]]
+    together = (b"".join(parts) for parts in (*both, old, mixed, both[0][::-1], line))
+    return (*together, old[0], old[1], both[0][0], both[0][1])
 
 
 @cache

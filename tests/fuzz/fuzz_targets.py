@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import itertools
 import random
 import shutil
 import struct
@@ -40,8 +41,11 @@ from sonar_watch.formats.rawfile import RawFile
 from sonar_watch.formats.sidecar import read_sidecar
 from sonar_watch.formats.svp import read_asvp
 from sonar_watch.images import image_size, is_whole, read_image
-from sonar_watch.records import NavigationSample, Quarantined, WaterColumnPing
+from sonar_watch.records import LineEnd, NavigationSample, Quarantined, WaterColumnPing
 from sonar_watch.settings.reading import parse_settings
+from sonar_watch.sources.sentences import SentenceReader
+from sonar_watch.sources.sounder import SounderStream
+from sonar_watch.sources.source import EmptyLedger
 
 _RECEIVED = datetime(2026, 3, 4, 0, 0, 0, 285_000, tzinfo=UTC)
 _ITEMS = (WaterColumnPing, NavigationSample, Quarantined)
@@ -120,6 +124,27 @@ def run_parts(data: bytes) -> None:
         raise refused
 
 
+def run_stream(data: bytes) -> None:
+    """Packets of one sounder over the network, then silence until all has been let go."""
+    framing = KmallFraming()
+    stream = SounderStream(
+        source="fuzz", sounder="em304", sender="fuzz", ledger=EmptyLedger(), silent_limit_s=60.0
+    )
+    now_s = 0.0
+    while len(data) >= framing.smallest:
+        size = max(struct.unpack("<I", data[:4])[0], framing.smallest)
+        with suppress(FormatError):
+            kind, _ = framing.measure(data[:64])
+            framing.check(data[:size])
+            stream.take(kind, data[:size], now_s)
+        data, now_s = data[size:], now_s + 0.5
+        stream.settle(now_s)
+        _check_items([item for item in stream.poll() if not isinstance(item, LineEnd)])
+    stream.settle(now_s + 3.0)
+    stream.settle(now_s + 99.0)
+    assert stream.held == 0
+
+
 def run_raw_file(data: bytes) -> None:
     """A file that grows in three steps, is read between them, and ends."""
     suffix = ".kmwcd" if data[:1] == b"K" else ".wcd"
@@ -136,13 +161,13 @@ def run_raw_file(data: bytes) -> None:
 
 
 def run_sentence(data: bytes) -> None:
+    reader = SentenceReader("fuzz")
     for sentence in nmea.split_datagram(data):
-        nmea.talker_of(sentence)
-        for read in (nmea.parse_sentence, nmea.clock_offset_s):
-            with suppress(FormatError):
-                read(sentence, _RECEIVED)
+        for item in reader.read(sentence, _RECEIVED, "fuzz"):
+            assert isinstance(item, NavigationSample | Quarantined)
     for line in data.decode("ascii", "replace").splitlines():
-        nmea.parse_log_line(line)
+        with suppress(FormatError):
+            nmea.parse_log_line(line)
 
 
 def run_sidecar(data: bytes) -> None:
@@ -198,17 +223,32 @@ def _answerer() -> Answerer:
     journal = Journal(scratch() / "journal.sqlite")
     journal.commit([], [sample_alert(1), sample_alert(2)])
     atexit.register(journal.close)
-    return Answerer(journal, lambda: {"state": "running"})
+    # By this clock a second passes whenever it is looked at: nobody asks too often.
+    clock = itertools.count()
+    return Answerer(journal, lambda: {"state": "running"}, clock=lambda: float(next(clock)))
 
 
 def run_request(data: bytes) -> None:
-    assert _answerer().answer(data)
+    answer = _answerer().answer(data)
+    header = unpack_object(answer[0])
+    assert isinstance(header["ok"], bool)
+    assert header["ok"] or header["error"]
 
 
 def with_kmall_sizes(data: bytes) -> bytes:
     """Return a datagram that says its size at both ends."""
     size = struct.pack("<I", len(data))
     return size + data[4:-4] + size if len(data) >= 24 else data
+
+
+def with_part_sizes(data: bytes) -> bytes:
+    """Return datagrams one behind the other that each repeat their size at the end."""
+    made, at = bytearray(data), 0
+    while at + 24 <= len(made):
+        size = max(24, min(struct.unpack_from("<I", made, at)[0], len(made) - at))
+        made[at : at + 4] = made[at + size - 4 : at + size] = struct.pack("<I", size)
+        at += size
+    return bytes(made)
 
 
 def with_em_sizes(data: bytes) -> bytes:
@@ -237,12 +277,14 @@ TARGETS = (
     Target(name="kmall-datagram", seeds=seeds.kmall_datagrams, run=run_kmall,
            allowed=(FormatError,), thousands=200, quick=1500, repair=with_kmall_sizes),
     Target(name="kmall-parts", seeds=seeds.kmall_parts, run=run_parts,
-           allowed=(FormatError,), thousands=60, quick=300),
+           allowed=(FormatError,), thousands=30, quick=200, repair=with_part_sizes),
+    Target(name="kmall-stream", seeds=seeds.kmall_parts, run=run_stream, allowed=(),
+           thousands=30, quick=200, repair=with_part_sizes),
     Target(name="em-datagram", seeds=seeds.em_datagrams, run=run_em,
            allowed=(FormatError,), thousands=180, quick=1500, repair=with_em_sizes),
     Target(name="raw-file", seeds=seeds.raw_files, run=run_raw_file, allowed=(),
            thousands=40, quick=150),
-    Target(name="sentence", seeds=seeds.sentences, run=run_sentence, allowed=(FormatError,),
+    Target(name="sentence", seeds=seeds.sentences, run=run_sentence, allowed=(),
            thousands=200, quick=1500, repair=with_checksum, sound_seeds=False,
            tokens=(b"\\", b"UdPbC\0", b"\\g:1-2-3*00\\", b"$", b"*", b",", b",,,,", b"9" * 400,
                    b"-", b".", b"\xff", b"$GPGGA", b"$PSXN,23,", b"2026-02-30T25:61:61Z ")),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+from bounds import peak_anew_kb, peak_kb
 from mutation import Mutator, Repair
 
 FAILURES = "SONAR_WATCH_FUZZ_FAILURES"
@@ -114,14 +114,14 @@ class Campaign:
         base_kb = 0
         for number in range(start, start + count):
             if (number - start) % _PEAK_EACH == 0:
-                base_kb = _peak_anew_kb()
+                base_kb = peak_anew_kb()
             self._try(number, tally)
-            peak_mb = (_peak_kb() - base_kb) / 1024
+            peak_mb = (peak_kb() - base_kb) / 1024
             if peak_mb > tally.largest_mb:
                 tally.largest_mb, tally.largest = peak_mb, number
             if peak_mb > self.target.memory_mb:
                 self._fail(number, tally, f"took {peak_mb:.0f} MB of memory")
-                base_kb = _peak_anew_kb()
+                base_kb = peak_anew_kb()
             if len(tally.failures) >= most_failures:
                 break
         return tally
@@ -166,14 +166,3 @@ def _within(cpu_s: float) -> Iterator[None]:
 
 def _too_slow(_signal: int, _frame: FrameType | None) -> None:
     raise TooSlow("did not end in time")
-
-
-def _peak_kb() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
-def _peak_anew_kb() -> int:
-    """Return the resident memory from here on; where the kernel can, the peak begins here."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-    return _peak_kb()

@@ -1,14 +1,13 @@
 """Small files that would become huge: refused before memory or time is taken for them."""
 
-import resource
 import struct
-import time
 import zlib
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
+from bounds import little_taken
 
 from sonar_watch import image_headers, images
 from sonar_watch.errors import ImageError
@@ -39,20 +38,6 @@ def a_file(folder: Path, data: bytes) -> Path:
     path = folder / "picture"
     path.write_bytes(data)
     return path
-
-
-@contextmanager
-def little_taken(memory_mb: float = 48, cpu_s: float = 2.0):
-    """Hold what happens inside to some memory (where the kernel tells the peak) and time."""
-    try:
-        Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        memory_mb = float("inf")
-    began_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    began_s = time.process_time()
-    yield
-    assert time.process_time() - began_s < cpu_s
-    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - began_kb) / 1024 < memory_mb
 
 
 @pytest.mark.parametrize(
