@@ -126,6 +126,10 @@ def add_counts(several: Iterable[Mapping[str, int]]) -> dict[str, int]:
     return total
 
 
+MOST_NAMED = 1000
+"""Files and senders about which complaints are counted apart; anybody may send to a port."""
+
+
 class Complaints:
     """Sets broken sentences aside: the first few in full, all of them counted.
 
@@ -150,10 +154,11 @@ class Complaints:
 
     def add(self, file: str, reason: str, offset: int | None = None) -> list[SourceItem]:
         """Count one; return what to hand on."""
-        self._of[file] = self._of.get(file, 0) + 1
-        if self._of[file] > self._told_in_full:
+        named = file if file in self._of or len(self._of) < MOST_NAMED else "others"
+        self._of[named] = self._of.get(named, 0) + 1
+        if self._of[named] > self._told_in_full:
             return []
-        if self._of[file] == self._told_in_full:
+        if self._of[named] == self._told_in_full:
             reason += " (more like this are counted, not told)"
         ref = SourceRef(source=self._source, file=file, offset=offset)
         return [Quarantined(source=ref, reason=reason)]
