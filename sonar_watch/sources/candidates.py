@@ -151,6 +151,11 @@ class Candidates:
         elif known is None and marks is not None and self._settled.get(name) != marks:
             self._admit_new(path, name, marks, now_s)
 
+    def pass_over(self, path: Path) -> None:
+        """Note a picture that is not to be looked at unless it changes."""
+        self._seen.add(str(path))
+        self._settled[str(path)] = _marks(path)
+
     def _admit_new(self, path: Path, name: str, marks: int, now_s: float) -> None:
         # Who is written again had its turn: it does not hold up the others once more.
         first_seen_s = float("-inf") if name in self._settled else now_s
@@ -170,7 +175,8 @@ class Candidates:
 
     def is_unchanged(self, path: Path) -> bool:
         """Return True when a settled picture and its sidecar are as they were examined."""
-        return self._settled.get(str(path)) == _marks(path)
+        marks = _marks(path)
+        return marks is not None and self._settled.get(str(path)) == marks
 
     def try_again(self, path: Path, error: OSError | None = None) -> Refusal | None:
         """Look at a settled picture again when it is next seen, even unchanged.

@@ -133,8 +133,10 @@ class ImageFolderSource:
         return items + self._line_end(items, now_s)
 
     def counts(self) -> dict[str, int]:
-        """Return pictures known and not given yet, and those set aside."""
+        """Return pictures known and not given yet, those set aside, and what cannot be read."""
         counts = {"backlog": self.backlog, "broken": self._broken}
+        if failing := self._scan.failing + len(self._candidates.unreadable):
+            counts["failing"] = failing
         return counts if self._order_known else counts | {"scanning": 1}
 
     def close(self) -> None:
@@ -159,8 +161,11 @@ class ImageFolderSource:
     def _look_on(self, now_s: float, most: int) -> None:
         """Go on with a pass. Sidecars are passed over: their pictures' marks tell of them."""
         found, complete = self._scan.piece(now_s, most)
+        is_backlog = self._scan.passes - complete == 0
         for path in found:
-            if self._wanted(path):
+            if self._wanted(path) and is_backlog and self._horizon.hides(path):
+                self._candidates.pass_over(path)
+            elif self._wanted(path):
                 self._candidates.admit(path, now_s)
         if complete:  # what lies in a folder that could not be listed is out of sight, not gone
             self._candidates.end_pass(saw_all=not self._scan.failing)
@@ -185,10 +190,9 @@ class ImageFolderSource:
         if self._only is not None and path not in self._only:
             return False
         name = path.name.lower()
-        named = not name.startswith(".") and any(
+        return not name.startswith(".") and any(
             fnmatch(name, pattern.lower()) for pattern in self._options.patterns
         )
-        return named and not self._horizon.hides(path)
 
     def _pictures_of(self, sidecar: Path) -> list[Path]:
         suffixes = {Path(pattern).suffix for pattern in self._options.patterns}

@@ -92,6 +92,7 @@ class RawFolderSource:
         self._streams: dict[str, LineStream] = {}
         self._lines: dict[tuple[str, str], Line] = {}
         self._line_of: dict[Path, Line] = {}
+        self._hidden: dict[Path, int] = {}
         self._left_out: set[Path] = set()
         self._unreadable = Unreadable()
         self._untold: dict[Path, str] = {}
@@ -126,6 +127,8 @@ class RawFolderSource:
             here["broken"] = len(self._left_out)
         if failing := self._scan.failing + len(self._unreadable):
             here["failing"] = failing
+        if not self._scan.passes:
+            here["scanning"] = 1
         return add_counts([here, self._merger.counts()])
 
     def close(self) -> None:
@@ -142,7 +145,7 @@ class RawFolderSource:
             self._admit(path, now_s)
         found = self._scan.step(now_s) if self._live or not self._scan.passes else None
         for path in found or ():
-            self._admit(path, now_s)
+            self._admit(path, now_s, is_backlog=self._scan.passes == 1)
         if found is not None and self._live:
             self._watch.arm()
             for stream in self._streams.values():
@@ -150,7 +153,7 @@ class RawFolderSource:
         if self._scan.passes:
             self._place_new(now_s)
 
-    def _admit(self, path: Path, now_s: float) -> None:
+    def _admit(self, path: Path, now_s: float, *, is_backlog: bool = False) -> None:
         if path.name.startswith(".") or not is_raw(path) or size_of(path) < 0:
             return
         stem = line_stem(path)
@@ -158,8 +161,18 @@ class RawFolderSource:
             return
         if path in self._line_of:
             self._offer(self._line_of[path], path, now_s)
-        elif not self._horizon.hides(path):
+        elif not self._is_hidden(path, is_backlog=is_backlog):
             self._files_of_new.setdefault(stem, set()).add(path)
+
+    def _is_hidden(self, path: Path, *, is_backlog: bool) -> bool:
+        """Return True for a file of the first pass that another journal was done with.
+
+        Later ones are new whatever their times say: the clock of a file server may be hours off.
+        """
+        size = size_of(path)
+        if is_backlog and self._horizon.hides(path):
+            self._hidden[path] = size
+        return self._hidden.get(path) == size
 
     def _offer(self, line: Line, path: Path, now_s: float) -> None:
         """Put a file into a line; note it when there is another of its kind already."""

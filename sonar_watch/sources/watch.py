@@ -113,13 +113,16 @@ class FolderWatch(FileSystemEventHandler):
         )
 
     def _start(self) -> None:
-        observer = Observer()
-        observer.daemon = True
+        observer: BaseObserver | None = None
         try:
+            observer = Observer()
+            observer.daemon = True
             observer.schedule(self, str(self._path), recursive=self._recursive)
             observer.start()
         except OSError as error:
             # Out of inotify watches, or gone again: rescans still find everything.
+            if observer is not None:
+                observer.stop()
             if str(error) != self._told:
                 self._told = str(error)
                 _log.warning("%s: no file events, rescans only: %s", self._path, error)
