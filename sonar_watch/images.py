@@ -27,7 +27,11 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 """Lower-case endings of the pictures that are read."""
 
 MAX_FILE_BYTES = 1 << 28
-"""Larger files are refused unread: 64 million pixels in colour, not compressed, have 192 MB."""
+"""Larger files are refused unread: pictures of `MAX_PIXELS` in colour have 75 MB, uncompressed."""
+
+MAX_PIXELS = 25_000_000
+"""Width times height of a picture that is read as usual. Bringing the colours of somebody else's
+to ours takes 30 bytes a pixel: larger ones would take more memory than a watch may have."""
 
 MAX_SIDE_PX = 40_000
 """Of width and height; the widest slide that is known has 35,000."""
@@ -64,7 +68,7 @@ def image_size(path: Path) -> tuple[int, int]:
     return header.width, header.height
 
 
-def read_image(path: Path, *, max_pixels: int = 64_000_000) -> ByteImage:
+def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> ByteImage:
     """Return the picture at `path`, grey or BGR.
 
     Parameters

@@ -91,7 +91,7 @@ def test_a_small_file_that_claims_to_be_huge_is_refused_before_decoding(tmp_path
     data[16:24] = struct.pack(">II", 60_000, 60_000)
     data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
     path = a_file(tmp_path, bytes(data), ".png")
-    with pytest.raises(ImageError, match="60000 x 60000 px, expected at most 64000000"):
+    with pytest.raises(ImageError, match="60000 x 60000 px, expected at most 25000000"):
         images.read_image(path)
     with pytest.raises(ImageError, match="60 x 40"):
         images.read_image(a_file(tmp_path, encoded(".png"), ".png"), max_pixels=2399)

@@ -224,7 +224,7 @@ def write_sidecar(path: Path, frame: WaterColumnFrame) -> None:
 
 
 def read_frame(
-    image_path: Path, *, source: str = "", max_pixels: int = 64_000_000
+    image_path: Path, *, source: str = "", max_pixels: int = images.MAX_PIXELS
 ) -> WaterColumnFrame:
     """Return the frame of a picture and the sidecar beside it.
 

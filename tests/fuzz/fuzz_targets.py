@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import itertools
+import math
 import random
 import shutil
 import struct
@@ -14,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 import fuzz_seeds as seeds
+import numpy as np
 from fuzzing import Target
 
 from sonar_watch.alerts.answers import Answerer
@@ -46,6 +48,7 @@ from sonar_watch.settings.reading import parse_settings
 from sonar_watch.sources.sentences import SentenceReader
 from sonar_watch.sources.sounder import SounderStream
 from sonar_watch.sources.source import EmptyLedger
+from sonar_watch.watercolumn.pictures import normalise
 
 _RECEIVED = datetime(2026, 3, 4, 0, 0, 0, 285_000, tzinfo=UTC)
 _ITEMS = (WaterColumnPing, NavigationSample, Quarantined)
@@ -190,6 +193,18 @@ def run_picture(data: bytes) -> None:
     assert image.shape[:2] == (height, width)
 
 
+def run_pixels(data: bytes) -> None:
+    """What is in a picture whatever it shows, and wherever its sidecar puts the transducer."""
+    (x, y, aspect), size = struct.unpack("<ddd", data[:24].ljust(24, b"\0")), data[24:27]
+    height, width, colour = (*size.ljust(3, b"\0"),)
+    shape = (1 + height, 1 + width, 3) if colour & 1 else (1 + height, 1 + width)
+    pixels = np.frombuffer(data[27:] or b"\0", np.uint8)
+    apex = (x, y) if math.isfinite(x) and math.isfinite(y) else None
+    aspect = aspect if 1e-5 < aspect < 1e5 else 1.0
+    grey = normalise(np.resize(pixels, shape), apex_px=apex, aspect=aspect)
+    assert (grey.shape, grey.dtype) == (shape[:2], np.uint8)
+
+
 def run_settings(data: bytes) -> None:
     try:
         text = data.decode()
@@ -294,9 +309,11 @@ TARGETS = (
     Target(name="profile", seeds=seeds.svp_files, run=run_svp, allowed=(FormatError,),
            thousands=40, quick=300, tokens=(*_NUMBERS, b"\n", b" ", b"\0", b"\xc2\xa0")),
     Target(name="picture", seeds=lambda: _pictures(), run=run_picture, allowed=(ImageError,),
-           thousands=110, quick=800, repair=seeds.with_sums,
+           thousands=105, quick=800, repair=seeds.with_sums,
            tokens=(b"IHDR", b"IDAT", b"IEND", b"PLTE", b"acTL", b"\xff\xda", b"\xff\xd8",
                    b"\xff\xc2", b"\xff\xc4", b"\xff\xd9", b"\xff\xff")),
+    Target(name="pixels", seeds=lambda: _pixels(), run=run_pixels, allowed=(), thousands=5,
+           quick=40),
     Target(name="settings", seeds=seeds.configurations, run=run_settings,
            allowed=(ConfigurationError,), thousands=20, quick=60,
            tokens=(*_NUMBERS, b"&a ", b"*a", b"<<: *a", b"!!int ", b"!!float ", b"!!binary ",
@@ -308,6 +325,12 @@ TARGETS = (
     Target(name="request", seeds=seeds.requests, run=run_request, allowed=(), thousands=30,
            quick=200, tokens=(*_NUMBERS, b'"replay"', b'"snapshot"', b'"after": ', b"[" * 9000)),
 )
+
+
+def _pixels() -> tuple[bytes, ...]:
+    from picture_seeds import fans
+
+    return fans()
 
 
 def _pictures() -> tuple[bytes, ...]:

@@ -103,3 +103,20 @@ def grey_tiff(width: int, height: int, **changes: int) -> list[tuple[int, int, i
               279: width * height}
     values |= {int(key[1:]): value for key, value in changes.items()}
     return [(tag, 4, 1, value) for tag, value in sorted(values.items()) if value >= 0]
+
+
+def fans() -> tuple[bytes, ...]:
+    """Return screens that show a fan: apex and aspect, size, and the pixels as they are."""
+    y, x = np.mgrid[:72, :112]
+    reach = np.hypot(x - 56, y - 4)
+    fan = (reach < 66) & (np.abs(x - 56) < 1.2 * (y - 4))
+    level = np.random.default_rng(5).integers(40, 180, fan.shape).astype(np.uint8)
+    level[fan & (np.abs(x - 40) < 3)] = 220
+    grey = np.where(fan, level, 0).astype(np.uint8)
+    jet = np.where(fan[..., None], cv2.applyColorMap(level, cv2.COLORMAP_JET), 255)
+    jet[68:, 10:90] = (0, 0, 200)  # a legend
+    shown = [(grey, 0), (255 - grey, 0), (jet.astype(np.uint8), 1)]
+    return tuple(
+        struct.pack("<dddBBB", 56.0, 4.0, 1.0, 71, 111, colour) + image.tobytes()
+        for image, colour in shown
+    )

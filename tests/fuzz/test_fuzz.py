@@ -18,7 +18,7 @@ REGRESSIONS: dict[str, tuple[int, ...]] = {}
 
 @pytest.fixture(params=TARGETS, ids=lambda target: target.name)
 def campaign(request, tmp_path):
-    if request.param.name == "picture":
+    if request.param.name in ("picture", "pixels"):
         pytest.importorskip("cv2")
         pytest.importorskip("PIL")
     return Campaign(request.param, tmp_path)
