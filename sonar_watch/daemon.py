@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +137,10 @@ class Watch:
         self._provenance = provenance_of(settings, self.detector)
         if tense == "replay":
             self._expect_same_run(inputs)
-        turned = partial(self.heart.beat, "publisher")
+
+        def turned() -> None:
+            self.heart.beat("publisher")
+
         self.publisher = Publisher(settings.alerts, path, on_turn=turned) if publish else None
         if self.publisher is not None:
             undo.callback(self.publisher.close)
@@ -158,6 +160,7 @@ class Watch:
             tense=tense,
             position=settings.position,
             vetoes=settings.vetoes,
+            domain=self.detector.domain,
             options=settings.pipeline,
             monitor=self.monitor,
             album=album if settings.pipeline.evidence else None,
@@ -239,6 +242,8 @@ class Watch:
         if done:
             on_progress(done)
         if not self.heart.is_ready and self._has_looked():
+            self._last_status_s = 0.0
+            self._tell_status()  # who asks from now on hears of a watch that is ready
             self.heart.ready(self.line())
             log.info("ready: every source was looked through")
         return bool(items or done)
@@ -303,6 +308,7 @@ class Watch:
 
     def _preview(self, located: GeolocatedFrame) -> None:
         self._last_frame_utc = iso_utc(located.time_utc)
+        self.monitor.judge(located.sounder, located.out_of_domain)
 
     def _tell_status(self) -> bool:
         """Once a second: counters to the publisher, a line to systemd.
