@@ -24,6 +24,7 @@ $(VENV)/.detect: pyproject.toml constraints.txt | system
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.detect
+	@bash tools/check_system.sh $(PYTHON) test
 	@$(PIP) --editable '.[detect,test]'
 	@# The oracle's own requirements would pull in a second OpenCV and more: it runs without them.
 	@$(PIP) --no-deps $(ORACLE)

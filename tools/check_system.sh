@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Says which system packages are missing, with the line that installs them; as root, runs it.
+# With "test" as the second word: those that only tests need, too, where they can be installed.
 set -eu
 python=${1:-python3}
+purpose=${2:-use}
 
 missing=()
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || missing+=(python3)
@@ -10,6 +12,11 @@ missing=()
 libraries=$( (ldconfig -p || /sbin/ldconfig -p) 2>/dev/null)
 grep -q 'libGL\.so\.1' <<<"$libraries" || missing+=(libgl1)
 grep -q 'libgthread-2\.0\.so\.0' <<<"$libraries" || missing+=(libglib2.0-0)
+
+# systemd-analyze judges the unit. Who is not root does without: those tests say that they skip.
+if [ "$purpose" = test ] && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+  command -v systemd-analyze >/dev/null || missing+=(systemd)
+fi
 
 [ ${#missing[@]} -eq 0 ] && exit 0
 line="apt-get install -y ${missing[*]}"
