@@ -87,6 +87,8 @@ def test_an_address_of_another_host_is_wrong(tmp_path: Path) -> None:
     assert found["keys"].state == "wrong"
     allow_key(tmp_path, make_keys(tmp_path / "guest", "bridge")[0])
     assert findings(text)["keys"].found.endswith("1 may subscribe")
+    (tmp_path / "allowed").chmod(0o777)
+    assert "everybody on this host may write it" in findings(text)["keys"].found
 
 
 def test_ipc_endpoints_need_their_folder(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ SILENT_BEATS = 3
 """A connection from which nothing came for so many heartbeats is closed, and made anew."""
 
 _CONNECT_MS = 5_000
+_LONGEST_WAIT_S = 60.0
 
 
 def read_status(
@@ -114,12 +115,18 @@ def unpack_answer(frames: Sequence[bytes]) -> tuple[dict[str, Any], list[Message
     """
     header = unpack_object(frames[0])
     if header.get("ok") is not True:
-        wait_s = header.get("retry_after_s")
         raise RefusedError(
             f"the publisher refused: {header.get('error', 'no reason given')}",
-            float(wait_s) if isinstance(wait_s, int | float) else None,
+            _plausible_wait_s(header.get("retry_after_s")),
         )
     return header, unpack_many(frames[1:])
+
+
+def _plausible_wait_s(value: object) -> float | None:
+    """Return seconds that somebody else says; None for what would stop us for good, such as NaN."""
+    if isinstance(value, int | float) and 0 <= value <= _LONGEST_WAIT_S:
+        return float(value)
+    return None
 
 
 def prepare_socket(

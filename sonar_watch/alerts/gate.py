@@ -81,9 +81,9 @@ class Gate:
     ) -> None:
         self._public, self._secret = load_pair(secret)
         self._reviewers = allowed.parent / REVIEWERS_FOLDER
-        _expect_private(allowed)
+        expect_private(allowed)
         if self._reviewers.is_dir():
-            _expect_private(self._reviewers)
+            expect_private(self._reviewers)
         self._rejections = rejections
         self._doors: list[tuple[zmq.Socket[bytes], threading.Thread]] = []
         self._authenticator = _Authenticator(context, allowed, rejections)
@@ -168,8 +168,14 @@ def read_keys(folder: Path) -> dict[bytes, str]:
     return keys
 
 
-def _expect_private(folder: Path) -> None:
-    """Refuse a list of keys that is not there, or on which anybody could put his own."""
+def expect_private(folder: Path) -> None:
+    """Refuse a list of keys that is not there, or on which anybody could put his own.
+
+    Raises
+    ------
+    ConfigurationError
+        Says what to do.
+    """
     if not folder.is_dir():
         raise ConfigurationError(
             f"expected a folder of public keys at {folder} (`sonar-watch keys allow` makes it)"

@@ -34,7 +34,6 @@ __all__ = ["ReceivedAlert", "Subscriber", "read_status"]
 
 log = logging.getLogger(__name__)
 
-_LONGEST_WAIT_S = 60.0
 _LIVE: tuple[Tense, ...] = ("live",)
 
 
@@ -210,8 +209,7 @@ class Subscriber:
             return
         log.info("%s: %s", self.endpoints[1], refusal)
         self._link.heard()
-        wait_s = min(max(refusal.retry_after_s, 0.0), _LONGEST_WAIT_S)
-        self._ask_at = time.monotonic() + wait_s
+        self._ask_at = time.monotonic() + refusal.retry_after_s
 
     def _take_published(self, frames: list[bytes]) -> None:
         try:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sonar_watch.alerts.curve import load_pair
+from sonar_watch.alerts.gate import expect_private
 from sonar_watch.alerts.publisher import PublisherOptions
 from sonar_watch.errors import ConfigurationError
 from sonar_watch.examination.finding import Finding, good, note, wrong
@@ -85,6 +86,11 @@ def _keys(secret: Path, allowed: Path) -> Finding:
         load_pair(secret)
     except ConfigurationError as error:
         return wrong("keys", str(error), "make them with `sonar-watch keys make`")
+    if allowed.is_dir():
+        try:
+            expect_private(allowed)
+        except ConfigurationError as error:
+            return wrong("keys", str(error), "see whose keys are in it before you let them in")
     if not allowed.is_dir() or not os.access(allowed, os.R_OK | os.X_OK):
         advice = "let a subscriber in with `sonar-watch keys allow`"
         return wrong("keys", f"{allowed}: not a folder we may read", advice)

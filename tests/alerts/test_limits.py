@@ -9,6 +9,7 @@ import pytest
 import zmq
 
 from sonar_watch.alerts.answers import Answerer, Asker
+from sonar_watch.alerts.asking import RefusedError, unpack_answer
 from sonar_watch.alerts.journal import Journal
 from sonar_watch.alerts.limits import MOST_CLIENTS, ClientBuckets, TokenBucket
 from sonar_watch.alerts.publisher import PublisherOptions
@@ -114,6 +115,19 @@ def test_a_subscriber_catches_up_through_the_narrowest_limits(
         got = [subscriber.receive(30).sequence for _ in range(650)]
         assert got == list(range(1, 651))
         assert read_status(watch.endpoints[1], 20)["wire"]["throttled"] > 0
+
+
+@pytest.mark.parametrize(
+    ("told", "taken"),
+    [
+        ("0.5", 0.5), ("60", 60.0), ("61", None), ("-1", None), ("NaN", None),
+        ("Infinity", None), ("1" + "0" * 400, None), ('"1"', None), ("null", None),
+    ],
+)  # fmt: skip
+def test_a_publisher_cannot_make_us_wait_for_good(told: str, taken: float | None) -> None:
+    with pytest.raises(RefusedError, match="too many") as caught:
+        unpack_answer([f'{{"ok":false,"error":"too many","retry_after_s":{told}}}'.encode()])
+    assert caught.value.retry_after_s == taken
 
 
 def test_a_flood_of_requests_slows_nobody_else(tmp_path: Path, subscribe: Callable) -> None:

@@ -3,7 +3,7 @@
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -73,35 +73,56 @@ def cable(stack: ExitStack) -> Cable:
     return made
 
 
-def start(
-    tmp_path: Path, stack: ExitStack, cable: Cable
-) -> tuple[WatchProcess, SubscriberProcess, int]:
-    """Return both, and how many sockets the watch has while it is alone."""
-    server, secret = make_keys(tmp_path / "server", "watch")
-    _, guest = make_keys(tmp_path / "server" / "allowed", "guest")
-    options = {
-        "publish": f"tcp://{SHIP}:6790",
-        "request": f"tcp://{SHIP}:6791",
-        "heartbeat_s": 0.2,
-        "curve_secret": str(secret),
-        "curve_allowed": str(guest.parent),
-    }
-    watch = WatchProcess(tmp_path, json.dumps(options), inside(cable.ship))
-    stack.callback(watch.end)
-    alone = watch.sockets()
-    subscriber = SubscriberProcess(
-        watch.endpoints, tmp_path / "heard", [guest, server], inside(cable.shore)
-    )
-    stack.callback(subscriber.end)
-    return watch, subscriber, alone
+@pytest.fixture
+def keys(tmp_path: Path) -> tuple[Path, Path, Path]:
+    """The watch's public and secret key, and the secret one of a guest on its list."""
+    public, secret = make_keys(tmp_path / "server", "watch")
+    return public, secret, make_keys(tmp_path / "server" / "allowed", "guest")[1]
+
+
+@pytest.fixture
+def start_watch(
+    tmp_path: Path, stack: ExitStack, cable: Cable, keys: tuple[Path, Path, Path]
+) -> Callable[[float], WatchProcess]:
+    """Starts a watch on the ship, with CURVE; its heartbeat in seconds."""
+
+    def start(heartbeat_s: float) -> WatchProcess:
+        options = {
+            "publish": f"tcp://{SHIP}:6790",
+            "request": f"tcp://{SHIP}:6791",
+            "heartbeat_s": heartbeat_s,
+            "curve_secret": str(keys[1]),
+            "curve_allowed": str(keys[2].parent),
+        }
+        watch = WatchProcess(tmp_path, json.dumps(options), inside(cable.ship))
+        stack.callback(watch.end)
+        return watch
+
+    return start
+
+
+@pytest.fixture
+def subscribe(
+    tmp_path: Path, stack: ExitStack, cable: Cable, keys: tuple[Path, Path, Path]
+) -> Callable[[WatchProcess], SubscriberProcess]:
+    """Starts a subscriber ashore."""
+
+    def start(watch: WatchProcess) -> SubscriberProcess:
+        words = (tmp_path / "heard", [keys[2], keys[0]], inside(cable.shore))
+        subscriber = SubscriberProcess(watch.endpoints, *words)
+        stack.callback(subscriber.end)
+        return subscriber
+
+    return start
 
 
 def test_a_cut_network_loses_and_doubles_nothing(
-    tmp_path: Path, stack: ExitStack, cable: Cable
+    cable: Cable, start_watch: Callable, subscribe: Callable
 ) -> None:
     """While the cable is cut, the watch notices and gives the connections up."""
-    watch, subscriber, alone = start(tmp_path, stack, cable)
-    said = 0
+    watch = start_watch(0.2)
+    alone, said = watch.sockets(), 0
+    subscriber = subscribe(watch)
     for _ in range(3):
         watch.say(5)
         said += 5
@@ -113,3 +134,21 @@ def test_a_cut_network_loses_and_doubles_nothing(
         assert len(subscriber.heard()) == said - 40
         cable.mend()
         assert subscriber.wait_for(said) == list(range(1, said + 1))
+
+
+def test_a_watch_that_dies_behind_a_cut_network_is_found_again(
+    cable: Cable, start_watch: Callable, subscribe: Callable
+) -> None:
+    """Nobody tells the subscriber that its connections are of a process that is no more."""
+    watch = start_watch(5.0)
+    subscriber = subscribe(watch)
+    watch.say(5)
+    subscriber.wait_for(5)
+    cable.cut()
+    watch.say(20)
+    watch.end()
+    watch = start_watch(5.0)
+    watch.say(20)
+    assert len(subscriber.heard()) == 5
+    cable.mend()
+    assert subscriber.wait_for(45) == list(range(1, 46))
