@@ -128,6 +128,11 @@ class AlertProperties(_Part):
         description="share of its swaths on which the classical detector saw it, too; "
         "null when it was not asked",
     )
+    out_of_domain: Text | None = Field(
+        default=None,
+        description="why the network was not trained for what the sounder gave when this was "
+        "said; null when it was, as far as is known",
+    )
     best_frame: BestFrame
     vetoed: tuple[Vetoed, ...] = ()
     provenance: Origin

@@ -122,6 +122,7 @@ def _feature(alert: Alert) -> AlertFeature:
             peak_confidence=event.peak_confidence,
             median_confidence=event.median_confidence,
             agreement=event.agreement,
+            out_of_domain=event.out_of_domain,
             best_frame=_best_frame(event),
             vetoed=tuple(Vetoed(reason=reason, count=count) for reason, count in event.vetoed),
             provenance=Origin(
@@ -190,6 +191,7 @@ def _event(feature: AlertFeature) -> PlumeEvent:
         peak_confidence=said.peak_confidence,
         median_confidence=said.median_confidence,
         agreement=said.agreement,
+        out_of_domain=said.out_of_domain,
         site_id=said.site_id,
         best_frame_id=said.best_frame.frame_id,
         best_source=SourceRef(**said.best_frame.model_dump(exclude={"frame_id"})),

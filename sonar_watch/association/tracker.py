@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -67,7 +67,8 @@ class PlumeTracker:
         self._see(stream, frame)
         changes += self._confirm(stream)
         changes += self._tell_moves(stream)
-        return changes
+        reason = frame.out_of_domain
+        return [replace(each, event=replace(each.event, out_of_domain=reason)) for each in changes]
 
     def open_events(self) -> int:
         """Return the number of plumes announced and not ended."""

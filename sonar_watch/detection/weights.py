@@ -20,6 +20,7 @@ A manifest names, for each model, its files with their sha256 and what the netwo
         scores: {f1: 0.9, confidence: 0.31}
         false_alerts_per_hour: [[0.3, 1.2], [0.5, 0.03]]   # [confidence, measured rate] each
         false_alert_hours: 100        # of data that the rates were counted over
+        domain: {depth_m: [[30, 4000]]}   # bands of what it saw in training, by quantity and unit
 
 A model that others published, such as a plume detector of YOLOv5, is run from its ONNX file:
 
@@ -129,6 +130,9 @@ class WeightsEntry:
         when it was not measured. See `budget.confidence_within`.
     false_alert_hours : float
         Hours of data that those were counted over; 0 where that is not known.
+    domain : mapping of str to tuple of (lowest, highest)
+        Bands of what it saw in training, by quantity and unit, such as "depth_m"; what is not
+        named is not known.
     """
 
     name: str
@@ -147,6 +151,7 @@ class WeightsEntry:
     encoding: Shown = "layers"
     class_map: Mapping[str, str] = field(default_factory=dict)
     anchors: tuple[tuple[float, ...], ...] = ()
+    domain: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -219,6 +224,7 @@ def _entry(name: str, body: Any, manifest: Path) -> WeightsEntry:
             encoding=body.get("encoding", "layers"),
             class_map={str(a): str(b) for a, b in (body.get("class_map") or {}).items()},
             anchors=tuple(tuple(map(float, row)) for row in body.get("anchors") or ()),
+            domain={str(key): _bands(rows) for key, rows in (body.get("domain") or {}).items()},
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise WeightsError(f"{manifest}: model {name!r}: {type(error).__name__} {error}") from error
@@ -232,6 +238,13 @@ def _rates(rows: Any) -> tuple[tuple[float, float], ...]:
     if not all(0 <= confidence <= 1 and 0 <= rate < math.inf for confidence, rate in pairs):
         raise ValueError(f"false_alerts_per_hour: expected [0..1, 0 or more], received {pairs}")
     return tuple(pairs)
+
+
+def _bands(rows: Any) -> tuple[tuple[float, float], ...]:
+    bands = tuple((float(low), float(high)) for low, high in rows)
+    if not bands or not all(low <= high for low, high in bands):
+        raise ValueError(f"domain: expected [[lowest, highest], ...], received {rows}")
+    return bands
 
 
 def _hours(value: Any) -> float:
@@ -300,6 +313,7 @@ def _foreign_body(entry: WeightsEntry) -> dict[str, Any]:
         "encoding": "" if entry.encoding == "layers" else entry.encoding,
         "class_map": dict(entry.class_map),
         "anchors": [list(row) for row in entry.anchors],
+        "domain": {key: [list(row) for row in rows] for key, rows in entry.domain.items()},
     }
     return {key: value for key, value in said.items() if value}
 

@@ -56,6 +56,8 @@ class ModelFacts:
         Side of the input in pixels; None keeps that of the training.
     encoding : {"layers", "grey"}
         What it was trained on: pictures of three layers (grey ones mixed in), or grey alone.
+    domain : mapping
+        See `WeightsEntry.domain`; empty keeps what the manifest says of a model of that name.
     """
 
     trained_on: str = ""
@@ -64,6 +66,7 @@ class ModelFacts:
     head: Head = "nms"
     image_size: int | None = None
     encoding: Shown = "layers"
+    domain: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
 
 
 def export_weights(
@@ -102,6 +105,7 @@ def export_weights(
     network = inference_network(clean["model"], facts.head)
     _save_openvino(network, size, paths["openvino"])
     check_agreement(network, paths["openvino"], size, facts.head)
+    present = read_manifest(models_dir) if (models_dir / MANIFEST_NAME).is_file() else {}
     entry = WeightsEntry(
         name=name,
         files={role: WeightsFile(path=path, sha256=_sha256(path)) for role, path in paths.items()},
@@ -115,8 +119,8 @@ def export_weights(
         licence=facts.licence,
         scores=facts.scores,
         encoding=facts.encoding,
+        domain=facts.domain or (present[name].domain if name in present else {}),
     )
-    present = read_manifest(models_dir) if (models_dir / MANIFEST_NAME).is_file() else {}
     write_manifest(models_dir, present | {name: entry})
     return entry
 

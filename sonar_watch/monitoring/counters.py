@@ -55,6 +55,7 @@ class Monitor:
         self._last_frame_s: float | None = None
         self._rate = Rate(self._started_s)
         self._lags = {name: Recent() for name in _LAGS}
+        self._strange: dict[str, str] = {}
         self._came: dict[str, float] = {}
         self._stage, self._begun = "", dict[str, float]()
 
@@ -126,6 +127,14 @@ class Monitor:
                     if start_s is not None and end_s is not None:
                         self._lags[step].add(now_s, max(0.0, end_s - start_s))
 
+    def judge(self, sounder: str, out_of_domain: str | None) -> None:
+        """Note why the network was not trained for the last swath of a sounder; None = it was."""
+        with self._lock:
+            if out_of_domain is None:
+                self._strange.pop(sounder, None)
+            elif len(self._strange) < _MOST_KINDS or sounder in self._strange:
+                self._strange[sounder] = out_of_domain
+
     def quarantine(self, reason: str) -> None:
         """Count something set aside.
 
@@ -142,6 +151,7 @@ class Monitor:
         """Return all numbers at one instant, JSON-able.
 
         Keys: every counter and gauge by its name, "quarantined" (reason to number), "uptime_s",
+        "out_of_domain" (sounder to reason),
         "last_frame_age_s" (None before the first frame), "frames_per_min" and "lag": for each
         step, "total" (arrival to journal) and "data" (data time to journal) the "p50" and "p99"
         of the seconds, of the last minutes.
@@ -154,6 +164,7 @@ class Monitor:
                 **self._counters,
                 **self._gauges,
                 "quarantined": dict(sorted(self._quarantined.items())),
+                "out_of_domain": dict(self._strange),
                 "uptime_s": now_s - self._started_s,
                 "last_frame_age_s": None if last_s is None else now_s - last_s,
                 "frames_per_min": self._rate.per_minute(now_s),

@@ -23,6 +23,7 @@ from sonar_watch.errors import (
 )
 from sonar_watch.geolocation.georeference import PositionOptions
 from sonar_watch.monitoring import Monitor
+from sonar_watch.pipeline.domain import Domain
 from sonar_watch.pipeline.evidence import EvidenceAlbum
 from sonar_watch.pipeline.hold import NavigationHold, Settled, Swath, SwathItem, Track
 from sonar_watch.pipeline.locating import locate
@@ -145,6 +146,7 @@ class Stages:
     publish: Callable[[Sequence[Alert]], None]
     provenance: Provenance
     tense: Tense
+    domain: Domain = field(default_factory=dict)
     position: PositionOptions = field(default_factory=PositionOptions)
     vetoes: VetoOptions = field(default_factory=VetoOptions)
     options: PipelineOptions = field(default_factory=PipelineOptions)
@@ -303,7 +305,8 @@ class Pipeline:
     ) -> GeolocatedFrame:
         stages = self._stages
         opinion = stages.detector.second(frame)
-        return locate(frame, detections, opinion, note, stages.vetoes, stages.position)
+        how = stages.vetoes, stages.position, stages.domain
+        return locate(frame, detections, opinion, note, *how)
 
     def _keep_evidence(self, frame: WaterColumnFrame, located: GeolocatedFrame) -> None:
         self._stages.preview(located)

@@ -9,12 +9,14 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 from typing import Protocol
 
 from sonar_watch.detection.detections import ByteImage, Detections
 from sonar_watch.detection.detector import Detector, DetectorOptions, threshold
 from sonar_watch.detection.fallback import FallbackRuntime
 from sonar_watch.errors import NoWeightsError
+from sonar_watch.pipeline.domain import Domain
 from sonar_watch.pipeline.losses import Losses
 from sonar_watch.records import WaterColumnFrame
 from sonar_watch.watercolumn.classical import ClassicalDetector, ClassicalOptions
@@ -46,6 +48,8 @@ class PlumeFinder(Protocol):
     def notice(self) -> str | None: ...
     @property
     def wants_absolute(self) -> bool: ...
+    @property
+    def domain(self) -> Domain: ...
     def find(self, frames: Sequence[WaterColumnFrame]) -> list[Detections]: ...
     def second(self, frame: WaterColumnFrame) -> Detections | None: ...
     def retune(self, options: DetectorOptions) -> None: ...
@@ -74,6 +78,11 @@ class NetworkFinder:
     def wants_absolute(self) -> bool:
         """Whether the network was taught on recorded levels: frames should bring them."""
         return self._detector.entry.encoding == "absolute"
+
+    @property
+    def domain(self) -> Domain:
+        """What the network was trained on, as far as its manifest says."""
+        return self._detector.entry.domain
 
     @property
     def weights_sha256(self) -> str:
@@ -137,6 +146,7 @@ class ClassicalFinder:
 
     weights = weights_sha256 = runtime = CLASSICAL
     wants_absolute = False
+    domain: Domain = MappingProxyType({})
 
     def __init__(self, confidence: float, notice: str | None = None) -> None:
         self.confidence, self.notice = confidence, notice

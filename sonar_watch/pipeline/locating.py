@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 
 from sonar_watch.detection.detections import Detections
 from sonar_watch.geolocation.georeference import PositionOptions, georeference
+from sonar_watch.pipeline.domain import Domain, out_of_domain
 from sonar_watch.records import GeolocatedDetection, GeolocatedFrame, WaterColumnFrame
 from sonar_watch.watercolumn.classical import overlooked, seconded
 from sonar_watch.watercolumn.feet import foot_line
@@ -21,6 +23,7 @@ def locate(
     note: str | None,
     vetoes: VetoOptions,
     position: PositionOptions,
+    domain: Domain = MappingProxyType({}),
 ) -> GeolocatedFrame:
     """Return what was found in a frame, in metres and on the seabed.
 
@@ -33,6 +36,8 @@ def locate(
         What to know about the position, such as why there is none.
     vetoes, position
         Options of the stages.
+    domain : mapping
+        What the network was trained on.
     """
     names = [row.class_name for row in found]
     shared = None if opinion is None else seconded(found.xyxy, names, opinion)
@@ -56,6 +61,7 @@ def locate(
         seabed_depth_m=known,
         detections=placed,
         second=second,
+        out_of_domain=out_of_domain(frame, known, domain),
     )
 
 

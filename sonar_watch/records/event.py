@@ -48,6 +48,9 @@ class PlumeEvent:
     agreement : float or None
         Share 0..1 of the swaths that showed it on which the classical detector saw it, too; None
         when it was not asked.
+    out_of_domain : str or None
+        Why the network was not trained for the swath at which this was said; None when it was,
+        as far as is known.
     """
 
     event_id: str
@@ -72,6 +75,7 @@ class PlumeEvent:
     vetoed: tuple[tuple[str, int], ...] = ()
     position_note: str | None = None
     agreement: float | None = None
+    out_of_domain: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,6 +73,8 @@ class GeolocatedFrame:
     second : tuple of GeolocatedDetection or None
         Plumes that the second detector alone found: told, but no alert is made of them. None
         where none was asked.
+    out_of_domain : str or None
+        Why the network was not trained for such a swath; None when it was, as far as is known.
     """
 
     frame_id: str
@@ -84,3 +86,4 @@ class GeolocatedFrame:
     seabed_depth_m: float | None = None
     detections: tuple[GeolocatedDetection, ...] = ()
     second: tuple[GeolocatedDetection, ...] | None = None
+    out_of_domain: str | None = None

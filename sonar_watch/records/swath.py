@@ -312,6 +312,8 @@ class WaterColumnFrame:
     absolute : ndarray, shape (h, w), uint8, or None
         Echo levels as recorded, for networks that were taught on these; see
         `watercolumn.encoding.absolute_bytes`.
+    frequency_khz : tuple of float (lowest, highest) or None
+        Of the transmit sectors; None when it is not known.
     """
 
     frame_id: str
@@ -323,6 +325,7 @@ class WaterColumnFrame:
     source: SourceRef
     encoding: Encoding = "picture"
     absolute: ByteImage | None = None
+    frequency_khz: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         shape = self.image.shape

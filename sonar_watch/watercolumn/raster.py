@@ -188,6 +188,7 @@ class Rasteriser:
             geometry=geometry,
             navigation=navigation,
             source=ping.source,
+            frequency_khz=_band_khz(ping),
         )
 
     def _pixel_rays(
@@ -293,3 +294,9 @@ def beam_table(angle_deg: FloatArray, beam_width_deg: float) -> Float32Array:
         inside = (angle_deg[left] + reach < _ANGLES) & (angle_deg[left + 1] - reach > _ANGLES)
         table[inside] = _NO_BEAM
     return np.asarray(table, np.float32)
+
+
+def _band_khz(ping: WaterColumnPing) -> tuple[float, float] | None:
+    """Return the lowest and highest frequency of the sectors, None when the ping has none."""
+    known = ping.sector_frequency_hz[ping.sector_frequency_hz > 0]
+    return (float(known.min()) / 1e3, float(known.max()) / 1e3) if known.size else None

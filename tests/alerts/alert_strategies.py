@@ -49,6 +49,7 @@ def events(draw: st.DrawFn) -> PlumeEvent:
         vetoed=tuple(draw(st.lists(st.tuples(texts, counts), max_size=3))),
         position_note=draw(st.none() | texts),
         agreement=draw(st.none() | shares),
+        out_of_domain=draw(st.none() | st.just("depth 7000 m, trained on 30 to 4000 m")),
     )
 
 

@@ -140,7 +140,7 @@ def test_a_message_of_the_first_version_still_decodes() -> None:
 
 
 def test_unknown_fields_are_ignored() -> None:
-    assert decode_alert(changed(out_of_domain="depth", more={"a": 1})) == sample_alert()
+    assert decode_alert(changed(sampled_by="a CTD", more={"a": 1})) == sample_alert()
 
 
 @pytest.mark.parametrize(

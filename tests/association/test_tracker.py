@@ -60,6 +60,18 @@ def test_one_plume_is_one_event():
     assert event.position_note is None
 
 
+def test_what_the_network_was_not_trained_for_is_said_with_the_event():
+    frames = [replace(each, out_of_domain="depth 9 m") for each in make_pass(straight(), LONE)]
+    half = len(frames) // 2
+    frames[half:] = make_pass(straight(), LONE)[half:]
+    changes = follow(PlumeTracker(TrackerOptions()), frames)
+    assert changes[0].event.out_of_domain == "depth 9 m"
+    assert changes[-1].event.out_of_domain is None
+    assert [replace(each.event, out_of_domain=None) for each in changes] == [
+        each.event for each in run(straight())
+    ]
+
+
 @pytest.mark.parametrize("heading_deg", [0, 45, 90, 180, 217, 359.9])
 def test_every_heading_finds_the_same_place(heading_deg):
     bow = math.radians(heading_deg)

@@ -105,3 +105,12 @@ def test_a_folder_that_is_gone(tmp_path: Path) -> None:
 def test_a_journal_beyond_its_limit(tmp_path: Path) -> None:
     with LiveWatch(tmp_path, limits(journal_gb=1e-6)) as live:
         assert "start a new one" in live.wait_warned("journal_large")
+
+
+def test_a_sounder_that_the_network_does_not_know(tmp_path: Path) -> None:
+    with LiveWatch(tmp_path, limits()) as live:
+        # The classical detector, which starts fast, knows no domain: it gets one here.
+        live.watch._stages_now.domain = {"frequency_khz": ((10.0, 13.0),)}
+        live.record(pings=4, seconds=8)
+        text = live.wait_warned("out_of_domain.em304-0")
+        assert "frequency 30 kHz, trained on 10 to 13 kHz" in text
