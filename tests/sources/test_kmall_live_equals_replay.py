@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from kmall_sender import Sender, packets_of, stream_of
-from sources_builders import PATIENCE_S
+from sources_builders import PATIENCE_S, Clock
 
 from sonar_watch.daemon import Watch
 from sonar_watch.detection.detector import DetectorOptions
@@ -22,6 +22,7 @@ from sonar_watch.simulation.writing import sail
 from sonar_watch.sources.kmall_udp import KmallFeedOptions, KmallFeedSource
 from sonar_watch.sources.replay import open_inputs
 
+THE_END = b"no datagram: counted as broken when all before it is taken"
 WHERE_READ = {"source", "file", "offset"}
 
 
@@ -81,12 +82,16 @@ def replay(paths: list[Path], folder: Path) -> tuple[list[Any], list[Any]]:
 
 
 def hear(packets: list[bytes], swaths: int, folder: Path) -> tuple[list[Any], list[Any], Any]:
-    """Watch live while the packets are sent; stop when all swaths are done."""
+    """Watch live while the packets are sent; stop when so many swaths are done.
+
+    The sources' clock stands still until all is taken: how busy this host is changes nothing.
+    """
     made: list[KmallFeedSource] = []
+    clock = Clock()
 
     def listen(journal: Any, wake: threading.Event) -> list[KmallFeedSource]:
-        options = KmallFeedOptions(address="127.0.0.1", silent_limit_s=2.0)
-        made.append(KmallFeedSource(options, journal, wake=wake))
+        options = KmallFeedOptions(address="127.0.0.1")
+        made.append(KmallFeedSource(options, journal, wake=wake, clock=clock))
         return list(made)
 
     watch = Recording(settings_in(folder), listen, publish=False)
@@ -99,28 +104,45 @@ def hear(packets: list[bytes], swaths: int, folder: Path) -> tuple[list[Any], li
             watch.stop()
 
     with Sender(made[0].port) as sender:
-        sending = threading.Thread(target=lambda: _send(sender, packets, made[0]))
+        sending = threading.Thread(target=lambda: _send(sender, packets, made[0], clock))
         sending.start()
         watch.run(count)
         sending.join()
     return *watch.told, made[0].counts()
 
 
-def _send(sender: Sender, packets: list[bytes], source: KmallFeedSource) -> None:
-    """Send no faster than they are taken: this host is no sounder."""
-    deadline_s = time.monotonic() + 3 * PATIENCE_S
+def _send(
+    sender: Sender, packets: list[bytes], source: KmallFeedSource, clock: Clock
+) -> None:
+    """Send no faster than they are taken; when the last is, let the sounder be silent."""
+    deadline_s = time.monotonic() + 4 * PATIENCE_S
     wait = threading.Event()
-    for packet in packets:
+    for packet in [*packets, THE_END]:
         while source.counts()["backlog"] > 64 and time.monotonic() < deadline_s:
             wait.wait(0.005)
         sender.send(packet)
+    while not _end_is_taken(source) and time.monotonic() < deadline_s:
+        wait.wait(0.005)
+    clock.pass_by(1000)
+
+
+def _end_is_taken(source: KmallFeedSource) -> bool:
+    counts = source.counts()
+    return counts["broken"] > counts["dropped"]  # swaths that lack a part are in both
+
+
+@pytest.fixture(scope="module")
+def replayed(
+    cruise: tuple[list[Path], int], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[list[Any], list[Any]]:
+    return replay(cruise[0], tmp_path_factory.mktemp("replay"))
 
 
 def test_live_in_parts_and_replay_tell_the_same(
-    cruise: tuple[list[Path], int], tmp_path: Path
+    cruise: tuple[list[Path], int], replayed: tuple[list[Any], list[Any]], tmp_path: Path
 ) -> None:
     paths, swaths = cruise
-    recorded, frames = replay(paths, tmp_path / "replay")
+    recorded, frames = replayed
     assert len(recorded) >= 2
     packets = packets_of(stream_of(paths), seed=7, largest=16_000, repeat=0.02)
     assert len(packets) > 8 * swaths
@@ -128,3 +150,18 @@ def test_live_in_parts_and_replay_tell_the_same(
     assert heard_frames == frames
     assert heard == recorded
     assert (counts["lost_parts"], counts["dropped"]) == (0, 0)
+
+
+def test_what_the_network_lost_is_missing_whole_and_nothing_else_is(
+    cruise: tuple[list[Path], int], replayed: tuple[list[Any], list[Any]], tmp_path: Path
+) -> None:
+    paths, swaths = cruise
+    lost = {5: 2, 6: 0, 20: 1, 33: 3}
+    packets = packets_of(
+        stream_of(paths), seed=8, largest=16_000,
+        lose=lambda swath, part: lost.get(swath) == part)
+    _, frames, counts = hear(packets, swaths - len(lost), tmp_path / "live")
+    ids = [frame["frame_id"] for frame in replayed[1]]
+    left = [each for place, each in enumerate(ids) if place not in lost]
+    assert [frame["frame_id"] for frame in frames] == left
+    assert (counts["lost_parts"], counts["dropped"]) == (4, 4)
