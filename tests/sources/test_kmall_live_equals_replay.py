@@ -20,7 +20,9 @@ from sonar_watch.settings import Settings
 from sonar_watch.simulation.cruise import demo_survey
 from sonar_watch.simulation.writing import sail
 from sonar_watch.sources.kmall_udp import KmallFeedOptions, KmallFeedSource
+from sonar_watch.sources.raw import RawFolderSource, RawOptions
 from sonar_watch.sources.replay import open_inputs
+from sonar_watch.sources.source import Source
 
 THE_END = b"no datagram: counted as broken when all before it is taken"
 WHERE_READ = {"source", "file", "offset"}
@@ -81,18 +83,22 @@ def replay(paths: list[Path], folder: Path) -> tuple[list[Any], list[Any]]:
     return watch.told
 
 
-def hear(packets: list[bytes], swaths: int, folder: Path) -> tuple[list[Any], list[Any], Any]:
-    """Watch live while the packets are sent; stop when so many swaths are done.
+def hear(
+    packets: list[bytes], swaths: int, folder: Path, *, beside: Path | None = None
+) -> tuple[list[Any], list[Any], Any]:
+    """Watch live while the packets are sent, and a folder; stop when so many swaths are done.
 
     The sources' clock stands still until all is taken: how busy this host is changes nothing.
     """
     made: list[KmallFeedSource] = []
     clock = Clock()
 
-    def listen(journal: Any, wake: threading.Event) -> list[KmallFeedSource]:
+    def listen(journal: Any, wake: threading.Event) -> list[Source]:
         options = KmallFeedOptions(address="127.0.0.1")
         made.append(KmallFeedSource(options, journal, wake=wake, clock=clock))
-        return list(made)
+        files = [] if beside is None else [
+            RawFolderSource(RawOptions(path=beside), journal, wake=wake, clock=clock)]
+        return [*made, *files]
 
     watch = Recording(settings_in(folder), listen, publish=False)
     done = 0
@@ -165,3 +171,16 @@ def test_what_the_network_lost_is_missing_whole_and_nothing_else_is(
     left = [each for place, each in enumerate(ids) if place not in lost]
     assert [frame["frame_id"] for frame in frames] == left
     assert (counts["lost_parts"], counts["dropped"]) == (4, 4)
+
+
+def test_files_beside_the_network_fill_what_it_lost_and_repeat_nothing(
+    cruise: tuple[list[Path], int], replayed: tuple[list[Any], list[Any]], tmp_path: Path
+) -> None:
+    paths, swaths = cruise
+    packets = packets_of(
+        stream_of(paths), seed=9, largest=16_000,
+        lose=lambda swath, part: swath % 9 == 4 and part == 1)
+    _, frames, counts = hear(packets, swaths, tmp_path / "live", beside=paths[0].parent)
+    assert counts["dropped"] == 5
+    assert sorted(frame["frame_id"] for frame in frames) == sorted(
+        frame["frame_id"] for frame in replayed[1])
