@@ -40,6 +40,29 @@ _WRITTEN_AS: dict[Encoding, str] = {
     "layers": "sonar_watch.layers/1",
     "grey": "sonar_watch.grey/1",
 }
+_SMALLEST_M = 1e-3
+_LIMITS: dict[str, tuple[float, float]] = {
+    "heading_deg": (-360.0, 360.0),
+    "roll_deg": (-90.0, 90.0),
+    "pitch_deg": (-90.0, 90.0),
+    "heave_m": (-100.0, 100.0),
+    "speed_m_s": (-100.0, 100.0),
+    "position_sigma_m": (0.0, 1e6),
+    "heading_sigma_deg": (0.0, 360.0),
+    "navigation_age_s": (0.0, 1e9),
+    "transducer_depth_m": (-11_000.0, 11_000.0),
+    "lever_forward_m": (-10_000.0, 10_000.0),
+    "lever_starboard_m": (-10_000.0, 10_000.0),
+    "beam_width_deg": (0.0, 180.0),
+    "tilt_spread_deg": (0.0, 90.0),
+    "minimum_slant_range_m": (0.0, 1e5),
+    "seabed_depth_m": (-1e5, 1e5),
+    "sector_edges_deg": (-90.0, 90.0),
+    "ping_counter": (0, 2**63 - 1),
+    "swath": (0, 65_535),
+}
+"""What ships and sounders have: a number beyond is a broken sidecar, not a place on the seabed."""
+
 _READ_AS = {word: name for name, word in _WRITTEN_AS.items()}
 
 
@@ -317,12 +340,15 @@ def _describe(errors: list[Any]) -> str:
     )
 
 
+def _too_narrow(low_m: float, high_m: float) -> bool:
+    return not high_m - low_m >= _SMALLEST_M
+
+
 def _checked(sidecar: Sidecar, file: str) -> Sidecar:
     """Return the sidecar in UTC, or say which of its fields do not belong together."""
     problems = {
-        "across_track_m: expected left < right":
-            sidecar.across_track_m[0] >= sidecar.across_track_m[1],
-        "depth_m: expected top < bottom": sidecar.depth_m[0] >= sidecar.depth_m[1],
+        "across_track_m: expected left < right": _too_narrow(*sidecar.across_track_m),
+        "depth_m: expected top < bottom": _too_narrow(*sidecar.depth_m),
         "latitude, longitude: expected both or none":
             (sidecar.latitude is None) != (sidecar.longitude is None),
         "latitude: expected -90..90": abs(sidecar.latitude or 0.0) > 90.0,
@@ -331,6 +357,12 @@ def _checked(sidecar: Sidecar, file: str) -> Sidecar:
     for problem, is_there in problems.items():
         if is_there:
             raise FormatError(problem, file=file)
+    for key, (low, high) in _LIMITS.items():
+        value = getattr(sidecar, key)
+        for number in value if isinstance(value, tuple) else (value,):
+            if number is not None and not low <= number <= high:
+                expected = f"expected {low:g} to {high:g}, received {number!r:.60}"
+                raise FormatError(f"{key}: {expected}", file=file)
     time = sidecar.time_utc
     try:
         in_utc = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

@@ -1,6 +1,7 @@
 """What fuzzing and reading the readers found, each as a test of its own."""
 
 import itertools
+import json
 import random
 import struct
 from contextlib import closing, suppress
@@ -18,6 +19,7 @@ from sonar_watch.formats.datagrams import Datagram, LineContext
 from sonar_watch.formats.kmall_header import BODY, frame_datagram
 from sonar_watch.formats.kmall_setup import encode_text
 from sonar_watch.formats.rawfile import RawFile
+from sonar_watch.formats.sidecar import read_sidecar
 from sonar_watch.records import Quarantined, WaterColumnPing
 from sonar_watch.settings.reading import parse_settings
 
@@ -190,6 +192,19 @@ def test_settings_of_a_few_lines_do_not_become_a_billion_values():
               for old, new in itertools.pairwise(names)]
     with little_taken(), pytest.raises(ConfigurationError, match=r"(?s)alias \*a: .*line 2"):
         parse_settings("\n".join(lines))
+
+
+@pytest.mark.parametrize(("key", "value"), [
+    ("across_track_m", [0.0, 1e-308]), ("depth_m", [0.0, 1e-308]), ("heading_deg", 1e300),
+    ("pitch_deg", 1e300), ("heave_m", -1e15), ("position_sigma_m", -1.0), ("ping_counter", 2**70),
+    ("swath", -1), ("transducer_depth_m", 1e308), ("minimum_slant_range_m", 1e308),
+    ("seabed_depth_m", [800.0, None, 1e300, 1.0]), ("sector_edges_deg", [1e9]),
+])
+def test_numbers_of_no_ship_in_a_sidecar_are_refused(tmp_path, key, value):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(json.loads(seeds.sidecars()[1]) | {key: value}))
+    with pytest.raises(FormatError, match=f"a.json: {key}: expected"):
+        read_sidecar(path)
 
 
 def test_any_bytes_in_a_growing_file_are_used_up(tmp_path):
