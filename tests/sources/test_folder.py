@@ -544,4 +544,4 @@ def test_a_picture_too_large_to_look_at_is_set_aside(
     clock.pass_by(31)
     items = poll_times(source)
     assert files(items) == ["ping_0001.png"]
-    assert "mosaic.tif: 1073741825 bytes" in refusals(items)[0]
+    assert f"mosaic.tif: {images.MAX_FILE_BYTES + 1} bytes" in refusals(items)[0]

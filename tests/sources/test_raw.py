@@ -443,7 +443,7 @@ def test_the_counts_say_what_waits_and_what_is_broken(
     one, rest = water_column_bytes(START, 1), water_column_bytes(SECOND, 2, first=1)
     (tmp_path / f"{FIRST_NAME}.kmwcd").write_bytes(one + b"rubbish" * 30 + rest)
     source = watch()
-    assert source.counts() == {"backlog": 0}
+    assert source.counts() == {"backlog": 0, "scanning": 1}
     poll_times(source)
     # The second line waits, and the last two swaths of the first for navigation after them.
     assert source.counts() == {"backlog": 3, "broken": 1}
