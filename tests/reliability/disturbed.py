@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 from watching import Daemon, alerts_of
@@ -23,13 +23,14 @@ QUIET_S = 1.0
 class ClassicalDaemon(Daemon):
     """A real daemon without a network, so that it is up soon."""
 
+    detector: ClassVar[dict[str, Any]] = {"weights": "classical"}
     silent_limit_s = 120.0  # longer than any pause of the writer, kills included
 
     def _settings(self) -> dict[str, Any]:
         settings = super()._settings()
         (raw,) = settings["sources"].pop("raw")
         settings["sources"] = {"raw": [{**raw, "silent_limit_s": self.silent_limit_s}]}
-        return settings | {"detector": {"weights": "classical"}}
+        return settings | {"detector": self.detector}
 
     def expect_the_end(self) -> None:
         """From the next start on, silence ends the last line."""
