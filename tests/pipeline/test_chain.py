@@ -183,6 +183,31 @@ def test_a_restart_goes_on_where_it_was(
     second.journal.close()
 
 
+@pytest.mark.parametrize("drawn", [1, 14, 27])
+def test_told_to_end_it_stops_between_two_frames_of_a_batch(
+    bench: Bench, line: tuple[list[SourceItem], ToldDetector], tmp_path: Path, drawn: int
+) -> None:
+    """What was drawn is stored, the rest comes again; layers remember just what is stored."""
+    bench.run(line[0])
+    (tmp_path / "other").mkdir()
+    first = Bench(tmp_path / "other", line[1], batch=8)
+    begun = 0
+
+    def beat(stage: str) -> bool:
+        nonlocal begun
+        begun += stage == "raster"
+        return begun <= drawn
+
+    first.stages.heartbeat = beat
+    first.run(line[0])
+    assert first.journal.counts()["frames"] == drawn
+    first.journal.close()
+    second = Bench(tmp_path / "other", line[1])
+    second.run(line[0])
+    assert second.stored() == bench.stored()
+    second.journal.close()
+
+
 def test_one_bad_frame_is_set_aside_and_the_watch_goes_on(
     bench: Bench, line: tuple[list[SourceItem], ToldDetector]
 ) -> None:
