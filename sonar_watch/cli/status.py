@@ -39,11 +39,13 @@ def run(options: argparse.Namespace) -> int:
 
     status = read_status(options.endpoint, options.timeout, read_client_keys(options))
     watch = status.pop("watch", {})
-    wrong = complaints(watch)
+    wrong = complaints(watch, status.get("time_utc"))
+    if "journal_error" in status:
+        wrong.insert(0, f"nothing new is published: {status['journal_error']}")
     if options.json:
         print_json({**status, "watch": watch, "wrong": wrong})
     elif options.prometheus:
-        print(prometheus_text(watch), end="")
+        print(prometheus_text({**status.get("wire", {}), **watch}), end="")
         return 0
     else:
         Console().print(status_view(status, watch, wrong))

@@ -111,11 +111,10 @@ def _alerts(status: Mapping[str, Any], watch: Mapping[str, Any]) -> Rows:
         f"{status.get('head_sequence', 0)} in the journal, "
         f"{watch.get('alerts', 0)} since the start; {watch.get('open_events', 0)} plumes open"
     )
-    if watch.get("subscribers") is not None:
-        yield "subscribers", str(watch["subscribers"])
-    turned_away = [f"{watch[key]} {key}" for key in ("rejected", "throttled") if watch.get(key)]
-    if turned_away:
-        yield "clients", ", ".join(turned_away)
+    wire = status.get("wire") or {}
+    told = [f"{number} {what.replace('_', ' ')}" for what, number in wire.items() if number]
+    if told:
+        yield "clients", ", ".join(told)
     if "journal_bytes" in watch:
         yield "journal", f"{size_in_words(watch['journal_bytes'])}, {_epoch(status)}"
     set_aside = watch.get("quarantined_in_all", sum((watch.get("quarantined") or {}).values()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,7 +17,7 @@ from sonar_watch.health.rules import Vitals, find_warnings
 from sonar_watch.monitoring import Monitor, Warnings, prometheus_text
 from sonar_watch.monitoring.metrics_server import MetricsServer
 from sonar_watch.monitoring.windows import Growth
-from sonar_watch.records import SourceItem
+from sonar_watch.records import SourceItem, iso_utc
 from sonar_watch.settings import Settings
 from sonar_watch.sources.source import SourceState
 
@@ -122,6 +123,7 @@ class Health:
         vitals = self._vitals(numbers, states, looked)
         self.warnings.update(find_warnings(vitals, self.limits))
         self._last = {
+            "told_utc": iso_utc(datetime.now(UTC)),
             **numbers,
             "backlog_age_s": max(0.0, numbers["lag_s"]) if numbers["backlog"] else 0.0,
             "ping_age_s": hearing.ping_age_s,

@@ -15,6 +15,7 @@ from typing import Any
 from sonar_watch.monitoring.prometheus import COUNTERS, prometheus_text
 from sonar_watch.monitoring.windows import Rate, Recent
 
+_OWN_COUNTERS = tuple(name for name in COUNTERS if name not in ("rejected", "throttled"))
 _MOST_KINDS = 64
 _MOST_FOLLOWED = 20_000
 """Frames on their way at most; more are not timed."""
@@ -49,7 +50,7 @@ class Monitor:
         self._clock, self._ticks = clock, ticks
         self._lock = threading.Lock()
         self._started_s = ticks()
-        self._counters: dict[str, int] = dict.fromkeys(COUNTERS, 0)
+        self._counters: dict[str, int] = dict.fromkeys(_OWN_COUNTERS, 0)
         self._gauges: dict[str, float] = {"lag_s": 0.0, "backlog": 0.0}
         self._quarantined: dict[str, int] = {}
         self._last_frame_s: float | None = None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sonar_watch.monitoring.complaints import complaints
+from sonar_watch.monitoring.words import in_words
 
 
 def status_line(watch: Mapping[str, Any]) -> str:
@@ -31,7 +32,7 @@ def _parts(watch: Mapping[str, Any]) -> list[str]:
     age_s = watch.get("last_frame_age_s")
     newest = "no frame yet"
     if age_s is not None:
-        newest = f"newest frame {_duration(age_s + watch.get('lag_s', 0.0))} old"
+        newest = f"newest frame {in_words(max(0.0, age_s + watch.get('lag_s', 0.0)))} old"
     return [
         f"{watch.get('frames_per_min', 0.0) / 60:.1f} frames/s",
         f"{events} event{'' if events == 1 else 's'} open",
@@ -39,16 +40,3 @@ def _parts(watch: Mapping[str, Any]) -> list[str]:
         f"{watch.get('backlog', 0):.0f} waiting",
         f"on {watch.get('runtime', 'nothing')}",
     ]
-
-
-def _duration(seconds: float) -> str:
-    """Return a time span in the unit in which people say it.
-
-    >>> [_duration(seconds) for seconds in (-3.0, 12.4, 600.0, 7300.0, 200_000.0)]
-    ['0 s', '12 s', '10 min', '2 h', '2 days']
-    """
-    seconds = max(0.0, seconds)
-    for size_s, least_s, unit in ((86400, 172800, "days"), (3600, 7200, "h"), (60, 180, "min")):
-        if seconds >= least_s:
-            return f"{seconds / size_s:.0f} {unit}"
-    return f"{seconds:.0f} s"

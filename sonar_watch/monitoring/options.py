@@ -22,7 +22,7 @@ _TIMES = (
 class HealthOptions:
     """When the watch warns, and where Prometheus reads its numbers.
 
-    Each limit that is set to .inf switches its warning off.
+    A limit of .inf switches its warning off; for disks that is 0.
 
     Parameters
     ----------

@@ -16,6 +16,8 @@ COUNTERS = {
     "frames_second_only": "Swaths in which only the second detector saw a plume, not vetoed.",
     "frames_repeated": "Swaths that came again and were done already.",
     "frames_without_navigation": "Swaths that left without a position.",
+    "rejected": "Clients turned away for their key or their size.",
+    "throttled": "Requests put off because a client asked too often.",
     "evidence_failed": "Pictures of events that could not be written.",
 }
 GAUGES = {
@@ -33,7 +35,6 @@ GAUGES = {
     "nmea_clock_offset_s": "Seconds from this clock to the date of a sentence.",
     "clock_steps": "Jumps of this computer's clock.",
     "open_events": "Plumes announced and not ended.",
-    "subscribers": "Programs connected to the alerts.",
     "journal_bytes": "Size of the journal with what is not moved into it yet.",
     "memory_bytes": "Memory of the process in RAM.",
     "file_handles_limit": "Open files and sockets the process may have.",

@@ -65,6 +65,14 @@ def test_all_is_well() -> None:
     assert source == ["em304", "raw", "7", "0007.kmwcd", "2", "s", "ago", "10", "1", "broken"]
 
 
+def test_a_watch_that_hangs_is_not_healthy() -> None:
+    """Another thread answers for it, with what it told last."""
+    watch = {"told_utc": "2026-01-02T03:04:05.000000Z"}
+    assert complaints(watch, "2026-01-02T03:04:15.000000Z") == []
+    (complaint,) = complaints(watch, "2026-01-02T03:05:05.000000Z")
+    assert "has not moved for 60 s" in complaint
+
+
 def test_what_is_wrong_comes_first() -> None:
     warning = {"name": "no_ping", "since_utc": "2026-01-02T03:04:05Z", "text": "no new ping: look"}
     lines = page({**WATCH, "warnings": [warning]}).splitlines()

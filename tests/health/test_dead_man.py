@@ -112,5 +112,5 @@ def test_a_sounder_that_the_network_does_not_know(tmp_path: Path) -> None:
         # The classical detector, which starts fast, knows no domain: it gets one here.
         live.watch._stages_now.domain = {"frequency_khz": ((10.0, 13.0),)}
         live.record(pings=4, seconds=8)
-        text = live.wait_warned("out_of_domain.em304-0")
+        text = live.wait_warned("out_of_domain.em304")
         assert "frequency 30 kHz, trained on 10 to 13 kHz" in text
