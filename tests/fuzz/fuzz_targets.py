@@ -154,8 +154,9 @@ def run_raw_file(data: bytes) -> None:
     data = data[1:]
     path = written(f"0001{suffix}", b"")
     with closing(RawFile(path, source="fuzz", context=LineContext())) as raw, path.open("ab") as to:
-        for start, end in ((0, len(data) // 3), (len(data) // 3, len(data) - 7), (-7, None)):
-            to.write(data[start:end] if len(data) > 7 else data if end is None else b"")
+        cuts = (0, len(data) // 3, max(len(data) // 3, len(data) - 7), len(data))
+        for start, end in itertools.pairwise(cuts):
+            to.write(data[start:end])
             to.flush()
             for _ in range(3):
                 _check_items(raw.read())
