@@ -7,6 +7,7 @@ not listen is not answered.
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -27,6 +28,8 @@ from sonar_watch.alerts.wire import (
 )
 from sonar_watch.errors import JournalError, WireError
 from sonar_watch.records import iso_utc
+
+log = logging.getLogger(__name__)
 
 BURST_S = 2.0
 """A client may ask at once as much as in this time, and be told as often to wait."""
@@ -185,6 +188,10 @@ class Answerer:
         if key is not None:
             review["key"] = key
         desk.reviews.add(review)
+        log.info(
+            "event %s %s by %r, key %s, from %s",
+            review["event_id"], review["verdict"], review.get("by", ""), key, asker.address,
+        )  # fmt: skip
         topic = review_topic(self._reader.tense or "live")
         desk.publish(Message(topic, 0, pack_object(review)))
         return self._heading(self._reader.head_sequence) | {"review": review}, []

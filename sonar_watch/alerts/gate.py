@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import socket
 import stat
 import threading
@@ -80,10 +79,11 @@ class Gate:
         rejections: Rejections,
     ) -> None:
         self._public, self._secret = load_pair(secret)
-        self._reviewers = allowed.parent / REVIEWERS_FOLDER
+        reviewers = allowed.parent / REVIEWERS_FOLDER
         expect_private(allowed)
-        if self._reviewers.is_dir():
-            expect_private(self._reviewers)
+        if reviewers.is_dir():
+            expect_private(reviewers)
+        self._reviewers = KeyList(reviewers)
         self._rejections = rejections
         self._doors: list[tuple[zmq.Socket[bytes], threading.Thread]] = []
         self._authenticator = _Authenticator(context, allowed, rejections)
@@ -110,7 +110,7 @@ class Gate:
         WireError
             It may not: it is not among the reviewers at this moment.
         """
-        name = read_keys(self._reviewers).get((key or "").encode())
+        name = self._reviewers.names().get((key or "").encode())
         if name is None:
             self._rejections.add(address, "a verdict from a key that is not among the reviewers")
             raise WireError(
@@ -137,7 +137,7 @@ class _Authenticator(ThreadAuthenticator):
         self, context: zmq.Context[zmq.Socket[bytes]], allowed: Path, rejections: Rejections
     ) -> None:
         super().__init__(context, log=log)
-        self._keys_folder, self._rejections = allowed, rejections
+        self._allowed_keys, self._rejections = KeyList(allowed), rejections
         self._address = _NO_ADDRESS
         self.configure_curve_callback(_DOMAIN, self)
 
@@ -148,24 +148,47 @@ class _Authenticator(ThreadAuthenticator):
 
     def callback(self, _domain: str, key: bytes) -> bool:
         """Return whether `key` (Z85) is among the public certificates of the folder."""
-        if key in read_keys(self._keys_folder):
+        if key in self._allowed_keys.names():
             return True
         self._rejections.add(self._address, f"the key {key.decode()} is not on the list")
         return False
 
 
-def read_keys(folder: Path) -> dict[bytes, str]:
-    """Return the name of each public key (Z85) in a folder; what is no key lets nobody in.
+class KeyList:
+    """The public keys in a folder, as they are at each look.
 
-    One file that is broken keeps nobody else out: it is said and passed over.
+    Parameters
+    ----------
+    folder : Path
+        One that is not there holds none.
     """
-    keys: dict[bytes, str] = {}
-    for path in sorted(folder.glob("*.key")):
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._complaints = TokenBucket(_LINES_PER_S, _LINES_AT_ONCE)
+
+    def names(self) -> dict[bytes, str]:
+        """Return the name of each key (Z85), as its file is called; any thread may.
+
+        A file that is broken keeps nobody else out: it is said and passed over.
+        """
+        keys: dict[bytes, str] = {}
         try:
-            keys[zmq.auth.load_certificate(path)[0]] = path.stem
-        except (OSError, ValueError) as error:
+            paths = sorted(self._folder.glob("*.key"))
+        except OSError as error:  # Such as too many open files: then nobody is let in.
+            paths = []
+            self._complain(self._folder, error)
+        for path in paths:
+            try:
+                keys[zmq.auth.load_certificate(path)[0]] = path.stem
+            except (OSError, ValueError) as error:
+                self._complain(path, error)
+        return keys
+
+    def _complain(self, path: Path, error: Exception) -> None:
+        if self._complaints.level >= 1:
+            self._complaints.spend(1)
             log.error("%s: no public key, passed over: %s", path, error)
-    return keys
 
 
 def expect_private(folder: Path) -> None:
@@ -213,7 +236,12 @@ def _watch_door(events: zmq.Socket[bytes], rejections: Rejections) -> None:
 def _peer(handle: int) -> str:
     """Return the address at the other end of a connection that ZeroMQ has just accepted."""
     try:
-        with socket.socket(fileno=os.dup(handle)) as twin:
-            return str(twin.getpeername()[0])
+        borrowed = socket.socket(fileno=handle)  # No handle of its own: there may be none left.
+    except OSError:
+        return _NO_ADDRESS
+    try:
+        return str(borrowed.getpeername()[0])
     except (OSError, IndexError):
         return _NO_ADDRESS
+    finally:
+        borrowed.detach()

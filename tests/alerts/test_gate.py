@@ -1,20 +1,22 @@
 """Who is turned away, and that the log says from where; who may review; whose secrets are none."""
 
+import logging
 import os
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import zmq
 
 from sonar_watch.alerts import gate
-from sonar_watch.alerts.asking import read_rejected, read_status, send_review
+from sonar_watch.alerts.asking import prepare_socket, read_rejected, read_status, send_review
 from sonar_watch.alerts.curve import ClientKeys, allow_key, client_keys, load_pair, make_keys
-from sonar_watch.alerts.gate import Rejections, read_keys
+from sonar_watch.alerts.gate import KeyList, Rejections
 from sonar_watch.alerts.publisher import Publisher, PublisherOptions
 from sonar_watch.alerts.testing import PretendWatch, sample_alert
 from sonar_watch.errors import ConfigurationError, WireError
@@ -145,7 +147,9 @@ def test_only_reviewers_review(
     assert "at 127.0.0.1: a verdict from a key that is not among the reviewers" in caplog.text
     assert rejected(guarded, tmp_path) == 1
     geologist = keys(tmp_path, "geologist")
-    review = send_review(guarded.endpoints[1], question, LIMIT_S, geologist)
+    with caplog.at_level(logging.INFO):
+        review = send_review(guarded.endpoints[1], question, LIMIT_S, geologist)
+    assert f"event {EVENT} rejected by 'me', key geologist, from 127.0.0.1" in caplog.text
     assert (review["by"], review["key"]) == ("me", "geologist")
     assert read_rejected(guarded.endpoints[1], LIMIT_S, keys(tmp_path, "guest")) == [review]
     (tmp_path / "server" / "reviewers" / "geologist.key").unlink()
@@ -169,8 +173,34 @@ def test_one_broken_key_file_keeps_nobody_else_out(
     guest = keys(tmp_path, "guest")
     assert read_status(guarded.endpoints[1], LIMIT_S, guest)["head_sequence"] == 1
     assert "broken.key: no public key, passed over" in caplog.text
-    assert set(read_keys(tmp_path / "server" / "allowed").values()) == {"guest", "geologist"}
-    assert read_keys(tmp_path / "none") == {}
+    keys_there = KeyList(tmp_path / "server" / "allowed")
+    assert set(keys_there.names().values()) == {"guest", "geologist"}
+    assert KeyList(tmp_path / "none").names() == {}
+    for _ in range(100):
+        keys_there.names()
+    assert caplog.text.count("passed over") < 20
+
+
+def test_all_connections_of_a_key_ask_as_one(tmp_path: Path, server: Path) -> None:
+    guest = keys(tmp_path, "guest")
+    with (
+        PretendWatch(tmp_path, replace(options(server), requests_per_s=1)) as watch,
+        zmq.Context() as context,
+        prepare_socket(context, zmq.DEALER, watch.endpoints[1], guest) as greedy,
+    ):
+        greedy.connect(watch.endpoints[1])
+
+        def is_refused() -> bool:
+            for _ in range(20):
+                greedy.send(b'{"verb": "status"}')
+            try:
+                read_status(watch.endpoints[1], 2, guest)
+            except WireError as error:  # Told to wait, or not answered at all.
+                return "too many requests" in str(error) or "no answer" in str(error)
+            return False
+
+        wait_for(is_refused)
+        assert read_status(watch.endpoints[1], LIMIT_S, keys(tmp_path, "geologist"))["ok"]
 
 
 @pytest.mark.parametrize("folder", ["allowed", "reviewers"])

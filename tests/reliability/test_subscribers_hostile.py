@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from wire_processes import WatchProcess, wait_until
 
 from sonar_watch.alerts.asking import read_status
+from sonar_watch.alerts.curve import client_keys, make_keys
 from sonar_watch.alerts.publisher import PublisherOptions
 from sonar_watch.alerts.testing import PretendWatch, sample_alert
 
@@ -135,6 +136,26 @@ def test_only_the_named_files_are_there_afterwards(watch: PretendWatch) -> None:
     assert_well(watch)
     names = {path.name.split("-")[0] for path in watch.journal.path.parent.iterdir()}
     assert names <= {"journal.sqlite", "journal.sqlite.lock", "reviews.jsonl"}
+
+
+def test_strangers_that_only_hold_the_line_are_hung_up_on(tmp_path: Path) -> None:
+    """They take every handle the watch may open; the key of who comes then is in a file, too."""
+    server, secret = make_keys(tmp_path / "server", "watch")
+    _, guest = make_keys(tmp_path / "server" / "allowed", "guest")
+    options = {
+        "publish": "tcp://127.0.0.1:0", "request": "tcp://127.0.0.1:0",
+        "curve_secret": str(secret), "curve_allowed": str(guest.parent),
+    }  # fmt: skip
+    watch = WatchProcess(tmp_path, json.dumps(options), ["prlimit", "--nofile=100"])
+    with contextlib.ExitStack() as stack:
+        stack.callback(watch.end)
+        host, port = watch.endpoints[1].removeprefix("tcp://").split(":")
+        for _ in range(110):
+            stack.enter_context(socket.create_connection((host, int(port)), timeout=LIMIT_S))
+        wait_until(lambda: watch.handles() >= 100)
+        watch.say(3)
+        status = read_status(watch.endpoints[1], 2 * LIMIT_S, client_keys(guest, server))
+        assert status["head_sequence"] == 3
 
 
 def test_subscriptions_and_questions_that_are_too_long_take_no_memory(tmp_path: Path) -> None:
