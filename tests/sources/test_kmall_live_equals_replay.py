@@ -184,3 +184,25 @@ def test_files_beside_the_network_fill_what_it_lost_and_repeat_nothing(
     assert counts["dropped"] == 5
     assert sorted(frame["frame_id"] for frame in frames) == sorted(
         frame["frame_id"] for frame in replayed[1])
+
+
+def test_a_watch_begun_again_amid_a_line_draws_what_an_undisturbed_one_does(
+    cruise: tuple[list[Path], int], replayed: tuple[list[Any], list[Any]], tmp_path: Path
+) -> None:
+    paths, _ = cruise
+    stream = stream_of(paths[:2])
+    water = [place for place, each in enumerate(stream) if each[4:8] == b"#MWC"]
+    cut = water[len(water) // 2]
+    first, rest = stream[:cut], stream[cut:]
+    assert not any(each[4:8] in (b"#IIP", b"#SVP") for each in rest)
+    count = sum(each[4:8] == b"#MWC" for each in first)
+    hear(packets_of(first, seed=3, largest=16_000), count, tmp_path)
+    _, frames, counts = hear(
+        packets_of(rest, seed=4, largest=16_000), len(water) - count, tmp_path)
+    assert counts["without_setup"] == 0
+    undisturbed = {frame["frame_id"]: frame for frame in replayed[1]}
+    assert len(frames) == len(water)
+    # Some about the cut lack navigation on one side of it.
+    same = [frame for frame in frames if frame == undisturbed[frame["frame_id"]]]
+    assert len(same) >= len(water) - 4
+    assert frames[-1] == undisturbed[frames[-1]["frame_id"]]

@@ -1,6 +1,8 @@
 """Sentences over TCP from a server that breaks off, stalls, vanishes and comes back."""
 
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -139,6 +141,33 @@ def test_a_server_that_is_killed_and_comes_back_is_found(
         assert source.counts()["failing"] == 0
     finally:
         again.close()
+
+
+GATEWAY = """
+import socket, sys
+listening = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+while True:
+    client, _ = listening.accept()
+    client.sendall(b"$INHDT,%s.0,T\\r\\n$INHDT,9" % sys.argv[2].encode())
+"""
+
+
+def test_a_gateway_whose_power_is_cut_five_times_is_found_each_time(
+    server: Server, connect: Any, wake: Any
+) -> None:
+    server.close()
+    source = connect(server.port)
+    for number in range(5):
+        gateway = subprocess.Popen(
+            [sys.executable, "-S", "-c", GATEWAY, str(server.port), str(number)])
+        try:
+            assert headings(poll_until(source, has(1), wake)) == [float(number)]
+        finally:
+            gateway.kill()
+            gateway.wait()
+    wait_for(lambda: source.counts()["failing"] == 1, wake)
+    assert source.counts()["reconnects"] == 4
+    assert source.counts()["broken"] == 0
 
 
 def test_a_server_that_is_not_there_yet_is_waited_for(connect: Any, wake: Any) -> None:
