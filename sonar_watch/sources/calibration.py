@@ -83,9 +83,10 @@ class Calibration:
                 raise ConfigurationError(f"{name}: expected (smaller, larger), received {pair}")
         if self.metres_per_pixel is not None and not self.metres_per_pixel > 0:
             raise ConfigurationError("metres_per_pixel: expected a number above 0")
-        for name in ("lever_forward_m", "lever_starboard_m"):
+        for name in ("lever_forward_m", "lever_starboard_m", "apex_depth_m", "time_offset_s"):
             if not math.isfinite(getattr(self, name)):
-                raise ConfigurationError(f"{name}: expected metres, received {getattr(self, name)}")
+                unit = "seconds" if name.endswith("_s") else "metres"
+                raise ConfigurationError(f"{name}: expected {unit}, received {getattr(self, name)}")
         if not 0.0 < self.beam_width_deg < 90.0:
             raise ConfigurationError(
                 f"beam_width_deg: expected 0 to 90 degrees, received {self.beam_width_deg}"
@@ -163,11 +164,12 @@ def _is_box(box: tuple[int, int, int, int]) -> bool:
 def _name_pattern(pattern: str) -> re.Pattern[str]:
     """Return the expression that finds a strftime pattern in a name."""
     parts = re.split(r"%(.)", pattern)
-    unknown = [letter for letter in parts[1::2] if letter not in _DIGITS]
-    if unknown or len(parts) == 1:
+    letters = parts[1::2]
+    unknown = [letter for letter in letters if letter not in _DIGITS]
+    if unknown or not letters or len(set(letters)) < len(letters):
         raise ConfigurationError(
             f"time_pattern: expected letters of {' '.join('%' + key for key in _DIGITS)}, "
-            f"received {pattern!r}"
+            f"each once, received {pattern!r}"
         )
     parts[0::2] = [re.escape(text) for text in parts[0::2]]
     parts[1::2] = [_DIGITS[letter] for letter in parts[1::2]]

@@ -207,6 +207,18 @@ def test_numbers_of_no_ship_in_a_sidecar_are_refused(tmp_path, key, value):
         read_sidecar(path)
 
 
+@pytest.mark.parametrize(("key", "value"), [
+    ("time_offset_s", ".nan"), ("time_offset_s", ".inf"), ("apex_depth_m", "-.inf"),
+    ("time_pattern", "'%Y%Y'"), ("lever_forward_m", ".nan"),
+])
+def test_calibrations_that_fail_later_are_refused_at_once(key, value):
+    """Python's own strptime knows no letter twice, and no time is so far away."""
+    edges = "across_track_m: [-1, 1], depth_m: [0, 1]"
+    text = f"sources: {{images: [{{path: x, calibration: {{{edges}, {key}: {value}}}}}]}}"
+    with pytest.raises(ConfigurationError, match=f"line 1: .*{key}: expected"):
+        parse_settings(text)
+
+
 def test_any_bytes_in_a_growing_file_are_used_up(tmp_path):
     """Noise, and noise between sound datagrams: everything sound is found, nothing is stuck."""
     dice = random.Random(7)
