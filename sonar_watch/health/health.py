@@ -152,6 +152,8 @@ class Health:
         self, numbers: dict[str, Any], states: Sequence[SourceState], looked: list[FolderState]
     ) -> Vitals:
         hearing, now_s = self.hearing, self._ticks()
+        # A source that says what is wrong itself needs nobody else to say it.
+        failing = {each.name for each in states if each.failing}
         offsets = [each.clock_offset_s for each in states if each.clock_offset_s is not None]
         return Vitals(
             ping_age_s=hearing.ping_age_s,
@@ -163,7 +165,7 @@ class Health:
             clock_offset_s=hearing.clock_offset_s,
             nmea_offset_s=max(offsets, key=abs, default=None),
             clock_step=self._clock_watch.last_step(),
-            folders=looked,
+            folders=[each for each in looked if not (each.error and each.folder in failing)],
             hanging=self._looks.hanging(),
             journal_bytes=self._of_journal.get("journal_bytes", 0),
             backlog=numbers["backlog"],
@@ -202,7 +204,7 @@ class Health:
             "files": folder.files if folder else None,
             "newest": newest or (folder.newest if folder else ""),
             "newest_age_s": state.quiet_s,
-            "failing": state.failing or (folder.error if folder else ""),
+            "failing": state.failing,
             **{key: number for key, number in state.counts.items() if key != "failing"},
         }
 

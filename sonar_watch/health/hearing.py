@@ -62,6 +62,8 @@ class Hearing:
         now_s = self._ticks()
         self.swaths += 1
         self._swath_s = now_s
+        if isinstance(swath, WaterColumnFrame) and swath.navigation is not None:
+            self._position_s = now_s  # a picture that brings its own
         self.newest[swath.source.source] = swath.source.file
         self._offsets.add(now_s, self._clock() - swath.time_utc.timestamp())
 
