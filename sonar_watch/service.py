@@ -103,11 +103,6 @@ class Heart:
             self._threads[thread] = self._clock()
         self._complain(self.stuck())
 
-    def dismiss(self, thread: str) -> None:
-        """Expect no more beats of a thread."""
-        with self._lock:
-            self._threads.pop(thread, None)
-
     def stuck(self) -> str | None:
         """Return which stage does not move and since when, in words; None when all do."""
         now_s = self._clock()
