@@ -42,9 +42,8 @@ class Losses:
         """Remember that the device was lost; the process is about to end."""
         try:
             frames, known = self._ledger.counts()["frames"], self._ledger.checkpoint(LOSS_KEY)
-            again = known is not None and known["frames"] == frames
-            times = known["times"] + 1 if again else 1
-            loss = {"times": times, "frames": frames, "reason": reason}
+            before = 0 if known is None or known["frames"] != frames else int(known["times"])
+            loss = {"times": before + 1, "frames": frames, "reason": reason}
             self._ledger.commit([], [], None, {LOSS_KEY: loss})
         except JournalError as error:
             log.error("the loss of the device is not remembered: %s", error)
