@@ -16,6 +16,7 @@ from pathlib import Path
 
 import fuzz_seeds as seeds
 import numpy as np
+import real_seeds
 from fuzzing import Target
 
 from sonar_watch.alerts.answers import Answerer
@@ -326,6 +327,17 @@ TARGETS = (
     Target(name="request", seeds=seeds.requests, run=run_request, allowed=(), thousands=30,
            quick=200, tokens=(*_NUMBERS, b'"replay"', b'"snapshot"', b'"after": ', b"[" * 9000)),
 )
+
+
+REAL_TARGETS = (
+    Target(name="real-kmall-datagram", seeds=real_seeds.kmall_datagrams, run=run_kmall,
+           allowed=(FormatError,), thousands=0, quick=100, repair=with_kmall_sizes),
+    Target(name="real-em-datagram", seeds=real_seeds.em_datagrams, run=run_em,
+           allowed=(FormatError,), thousands=0, quick=200, repair=with_em_sizes),
+    Target(name="real-sentence", seeds=real_seeds.log_lines, run=run_sentence, allowed=(),
+           thousands=0, quick=800, repair=with_checksum),
+)
+"""Beyond the million, where the real files are: their seeds and so their numbers depend on them."""
 
 
 def _pixels() -> tuple[bytes, ...]:

@@ -7,21 +7,26 @@ The slow test runs a million. A failing input is written to a file and told with
 import sys
 
 import pytest
-from fuzz_targets import TARGETS
+from fuzz_targets import REAL_TARGETS, TARGETS
 from fuzzing import Campaign
+from realdata import ROOT
 
 MILLION = 1_000_000
+REAL_INPUTS = 10_000
 
 REGRESSIONS: dict[str, tuple[int, ...]] = {}
 """Inputs that once failed, by target and number; the ones behind them are in the unit tests."""
 
 
-@pytest.fixture(params=TARGETS, ids=lambda target: target.name)
+@pytest.fixture(params=TARGETS + REAL_TARGETS, ids=lambda target: target.name)
 def campaign(request, tmp_path):
     if request.param.name in ("picture", "pixels"):
         pytest.importorskip("cv2")
         pytest.importorskip("PIL")
-    return Campaign(request.param, tmp_path)
+    made = Campaign(request.param, tmp_path)
+    if not made.seeds:
+        pytest.skip(f"no real data at {ROOT} (SONAR_WATCH_TEST_DATA names the folder)")
+    return made
 
 
 def test_the_shares_are_a_million():
@@ -47,7 +52,7 @@ def test_inputs_that_once_failed(campaign):
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_a_million_damaged_inputs(campaign, capsys):
-    count = campaign.target.thousands * 1000
+    count = campaign.target.thousands * 1000 or REAL_INPUTS
     tally = campaign.run(count, start=campaign.target.quick)
     with capsys.disabled():
         sys.stderr.write(f"\n{tally.told(campaign.target.name)}\n")
