@@ -31,6 +31,7 @@ install_program() {
   mkdir -p "$home"
   # Packages that are there already bring a pip and setuptools of their own.
   [ -x "$home/venv/bin/python" ] || "$PYTHON" -m venv ${PACKAGES:+--without-pip} "$home/venv"
+  rm -rf build # what an older version left there would be installed again
   local pip=("$home/venv/bin/python" -m pip install --quiet --disable-pip-version-check)
   if [ -n "${PACKAGES:-}" ]; then
     echo "$PACKAGES" > "$(echo "$home"/venv/lib/python3*/site-packages)/packages.pth"

@@ -6,6 +6,8 @@ import os
 import re
 import shutil
 import subprocess
+import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -91,6 +93,30 @@ def test_a_ship_with_a_gpu_gets_its_nodes_made(tmp_path: Path) -> None:
     assert str(Path("/usr/bin/nvidia-modprobe")) in extra.read_text()
     assert run("make", "uninstall", f"DESTDIR={tmp_path}").returncode == 0
     assert not extra.parent.exists()
+
+
+@pytest.mark.slow
+def test_a_staged_program_runs_where_it_will_lie(tmp_path: Path) -> None:
+    """Installed from a copy: the build leaves traces in the checkout."""
+    checkout, image = tmp_path / "checkout", tmp_path / "image"
+    for name in ("sonar_watch", "models", "config", "systemd", "tools", "docs"):
+        shutil.copytree(REPO / name, checkout / name)
+    for name in ("Makefile", "pyproject.toml", "constraints.txt", "README.md", "LICENSE",
+                 "CHANGELOG.md"):  # fmt: skip
+        shutil.copy(REPO / name, checkout / name)
+    packages = sysconfig.get_path("platlib")
+    done = run("make", "-C", str(checkout), "install", f"DESTDIR={image}",
+               f"PYTHON={sys.executable}", f"PACKAGES={packages}")  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    program = image / "opt/sonar-watch/venv/bin/sonar-watch"
+    assert program.read_text().splitlines()[0] == "#!/opt/sonar-watch/venv/bin/python"
+    assert str(image) not in (program.parent / "activate").read_text()
+    python = program.parent / "python"
+    script = "import sonar_watch; print(sonar_watch.__file__)"
+    found = run(str(python), "-I", "-c", script)
+    assert found.stdout.startswith(str(image)), found.stdout
+    default = run(str(python), "-I", str(program), "check-config", "--print-default")
+    assert default.stdout == (checkout / "config/sonar_watch.yaml").read_text()
 
 
 def test_who_is_not_root_is_told_so() -> None:
