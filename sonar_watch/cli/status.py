@@ -48,5 +48,5 @@ def run(options: argparse.Namespace) -> int:
         print(prometheus_text({**status.get("wire", {}), **watch}), end="")
         return 0
     else:
-        Console().print(status_view(status, watch, wrong))
+        Console(highlight=False).print(status_view(status, watch, wrong))
     return EXIT_FAILED if wrong else 0

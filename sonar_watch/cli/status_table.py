@@ -98,11 +98,10 @@ def in_seconds(seconds: float) -> str:
 
 
 def _detector(watch: Mapping[str, Any]) -> Rows:
-    asked = watch.get("device")
-    yield "runs", (
-        f"{watch.get('weights', 'nothing')} on {watch.get('runtime', 'nothing')}"
-        f"{f' (device: {asked})' if asked else ''}"
-    )
+    weights, runtime = watch.get("weights", "nothing"), watch.get("runtime", "nothing")
+    asked = f" (device: {watch['device']})" if "device" in watch else ""
+    alone = weights == runtime == "classical"
+    yield "runs", "the classical detector alone" if alone else f"{weights} on {runtime}{asked}"
     yield "found", f"{watch.get('detections', 0)} boxes, turned-down ones included"
 
 
@@ -169,7 +168,7 @@ def _sources(sources: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
             str(source.get("kind", "")),
             _number(source.get("files")),
             escape(str(source.get("newest") or "")),
-            ago(source["newest_age_s"]) if source.get("newest_age_s") is not None else "",
+            ago(source["newest_age_s"]) if "newest_age_s" in source else "",
             _number(source.get("backlog")),
             f"[red]{escape(trouble)}[/]" if source.get("failing") else escape(trouble),
         )
