@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +19,12 @@ from sonar_watch.alerts.journal import Journal
 from sonar_watch.alerts.reading import JournalReader
 from sonar_watch.association.tracker import PlumeTracker, TrackerOptions
 from sonar_watch.detection.detections import Detections
-from sonar_watch.errors import InferenceError, JournalError, JournalUnavailableError
+from sonar_watch.errors import (
+    DeviceLostError,
+    InferenceError,
+    JournalError,
+    JournalUnavailableError,
+)
 from sonar_watch.geolocation.navigation import NavigationTrack
 from sonar_watch.images import read_image
 from sonar_watch.pipeline.chain import Pipeline, PipelineOptions, Stages
@@ -63,6 +68,14 @@ class ToldDetector:
     def second(self, frame: WaterColumnFrame) -> Detections | None:
         self.seconds += 1
         return self.boxes.get(frame.image.tobytes())
+
+
+class LostDetector(ToldDetector):
+    """Does what it is told with frames."""
+
+    def __init__(self, find: Callable[[Sequence[WaterColumnFrame]], list[Detections]]) -> None:
+        super().__init__()
+        self.find = find  # type: ignore[method-assign]
 
 
 @pytest.fixture(scope="module")
@@ -236,6 +249,34 @@ def test_a_dead_runtime_ends_the_watch_and_loses_nothing(
     second.run(line[0])
     assert second.journal.counts()["frames"] == len(pings_of(line[0]))
     second.journal.close()
+
+
+def test_a_lost_device_is_not_asked_again(
+    bench: Bench, line: tuple[list[SourceItem], ToldDetector]
+) -> None:
+    asked = []
+
+    def lose(frames: Sequence[WaterColumnFrame]) -> list[Detections]:
+        asked.append(len(frames))
+        raise DeviceLostError("CUDA error: told so")
+
+    bench.stages.detector = LostDetector(lose)
+    with pytest.raises(DeviceLostError):
+        bench.run(line[0])
+    assert len(asked) == 1
+    assert bench.journal.counts()["frames"] == bench.journal.counts()["quarantined"] == 0
+
+
+def test_what_a_damaged_journal_was_done_with_is_passed_over(
+    bench: Bench, line: tuple[list[SourceItem], ToldDetector]
+) -> None:
+    pings = pings_of(line[0])
+    bench.stages.begins_utc = pings[10].time_utc
+    bench.run(line[0])
+    assert bench.journal.counts()["frames"] == len(pings) - 10
+    assert bench.stages.monitor.snapshot()["frames_before_journal"] == 10
+    assert not bench.journal.is_done(pings[9].frame_id)
+    assert bench.journal.is_done(pings[10].frame_id)
 
 
 def test_a_ping_without_shape_is_set_aside(
