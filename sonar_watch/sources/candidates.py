@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -112,6 +112,8 @@ class Candidates:
     options : FolderOptions
     live : bool
         False: nothing is waited for.
+    is_done : callable
+        Frames that need not be looked at closely.
 
     Attributes
     ----------
@@ -121,8 +123,11 @@ class Candidates:
         Those that could not be read when last tried; who reads one takes it out.
     """
 
-    def __init__(self, options: FolderOptions, *, live: bool) -> None:
+    def __init__(
+        self, options: FolderOptions, *, live: bool, is_done: Callable[[str], bool]
+    ) -> None:
         self._options = options
+        self._is_done = is_done
         self._live = live
         self._settled: dict[str, int | None] = {}
         self._waiting: dict[str, Candidate] = {}
@@ -159,7 +164,7 @@ class Candidates:
     def _admit_new(self, path: Path, name: str, marks: int, now_s: float) -> None:
         # Who is written again had its turn: it does not hold up the others once more.
         first_seen_s = float("-inf") if name in self._settled else now_s
-        quiet_s = _quiet_s(path) if self._is_backlog else 0.0
+        quiet_s = _quiet_s(path) if self._is_backlog and self._live else 0.0
         self._waiting[name] = Candidate(path, marks, now_s - quiet_s, first_seen_s)
         self._fresh.append(name)
 
@@ -234,7 +239,7 @@ class Candidates:
         if marks != candidate.marks:
             candidate.marks, candidate.changed_s = marks, now_s
         try:
-            found = inspect(candidate.path, self._options.calibration)
+            found = inspect(candidate.path, self._options.calibration, self._is_done)
         except FileNotFoundError:
             self._forget(candidate)
             return None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import heapq
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable
-from fnmatch import fnmatch
+from fnmatch import translate
 from pathlib import Path
 
 from sonar_watch.errors import SonarWatchError
@@ -91,7 +92,10 @@ class ImageFolderSource:
             options.path, recursive=options.recursive, wake=self._wake,
             silent=options.poll_events,
         )
-        self._candidates = Candidates(options, live=live)
+        self._pattern = re.compile("|".join(
+            translate(pattern.lower()) for pattern in options.patterns
+        ))
+        self._candidates = Candidates(options, live=live, is_done=self._ledger.is_done)
         self._ready: list[tuple[float, str, str, str, Picture]] = []
         self._given: dict[str, str] = {}
         self._last_given_s: float | None = None
@@ -162,10 +166,10 @@ class ImageFolderSource:
         """Go on with a pass. Sidecars are passed over: their pictures' marks tell of them."""
         found, complete = self._scan.piece(now_s, most)
         is_backlog = self._scan.passes - complete == 0
-        for path in found:
-            if self._wanted(path) and is_backlog and self._horizon.hides(path):
+        for path in filter(self._wanted, found):
+            if is_backlog and self._horizon.hides(path):
                 self._candidates.pass_over(path)
-            elif self._wanted(path):
+            else:
                 self._candidates.admit(path, now_s)
         if complete:  # what lies in a folder that could not be listed is out of sight, not gone
             self._candidates.end_pass(saw_all=not self._scan.failing)
@@ -190,9 +194,7 @@ class ImageFolderSource:
         if self._only is not None and path not in self._only:
             return False
         name = path.name.lower()
-        return not name.startswith(".") and any(
-            fnmatch(name, pattern.lower()) for pattern in self._options.patterns
-        )
+        return not name.startswith(".") and self._pattern.match(name) is not None
 
     def _pictures_of(self, sidecar: Path) -> list[Path]:
         suffixes = {Path(pattern).suffix for pattern in self._options.patterns}

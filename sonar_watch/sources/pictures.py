@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -60,8 +61,14 @@ class Unfinished:
     fallback: Picture | None = None
 
 
-def inspect(path: Path, calibration: Calibration | None) -> Picture | Unfinished:
+def inspect(
+    path: Path,
+    calibration: Calibration | None,
+    is_done: Callable[[str], bool] = lambda _: False,
+) -> Picture | Unfinished:
     """Return what can be said of a picture without decoding it.
+
+    Whether one is whole that is done already, nobody asks: of a long cruise most are.
 
     Raises
     ------
@@ -74,11 +81,10 @@ def inspect(path: Path, calibration: Calibration | None) -> Picture | Unfinished
         return _without_sidecar(path, calibration)
     except SonarWatchError as error:
         return Unfinished(reason=str(error))
-    if not images.is_whole(path):
+    frame_id = sidecar.frame_id
+    if not is_done(frame_id) and not images.is_whole(path):
         return Unfinished(reason=_why_not_whole(path), time_utc=sidecar.time_utc)
-    return Picture(
-        path=path, time_utc=sidecar.time_utc, frame_id=sidecar.frame_id, has_sidecar=True
-    )
+    return Picture(path=path, time_utc=sidecar.time_utc, frame_id=frame_id, has_sidecar=True)
 
 
 def load(

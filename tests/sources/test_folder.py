@@ -446,7 +446,7 @@ def test_an_unreadable_picture_is_set_aside_after_the_limit(
 ) -> None:
     write_pair(tmp_path, 1)
 
-    def refuse(path: Path, _calibration: object) -> None:
+    def refuse(path: Path, *_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("sonar_watch.sources.candidates.inspect", refuse)

@@ -34,7 +34,7 @@ class Counted:
         self.marks += 1
         return self._marks(path)
 
-    def _count_inspected(self, path: Path, _calibration: None) -> Picture:
+    def _count_inspected(self, path: Path, *_: object) -> Picture:
         self.inspected += 1
         self.names.add(path.name)
         return Picture(path=path, time_utc=START, frame_id=path.name, has_sidecar=True)
