@@ -7,6 +7,7 @@
                   sentences.py: what both share, broken sentences and clocks that are off
     merge.py      several sources in the order of data time
     replay.py     recorded files through the same doors, at recorded pace or faster
+    unreadable.py       files that cannot be read for now
     watch.py, scan.py   hints of the file system; the truth, by looking again
 
 A source never blocks: `poll` gives what is there now. Threads and sockets live here and

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sonar_watch.errors import ConfigurationError, FormatError
 from sonar_watch.formats.nmea import split_log_line
-from sonar_watch.records import SourceItem
+from sonar_watch.records import SourceItem, printable
 from sonar_watch.sources.scan import FolderScan
 from sonar_watch.sources.sentences import SentenceReader
 from sonar_watch.sources.source import data_time_s
@@ -69,6 +69,7 @@ class _Tail:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.name = printable(path.name)
         self.last_s = float("-inf")
         self.at_end = False
         self._offset = 0
@@ -148,9 +149,11 @@ class NmeaLogSource:
         return self._sentences.broken
 
     def counts(self) -> dict[str, int]:
-        """Return files not read to their end, and what was wrong with lines."""
+        """Return files not read to their end, what was wrong with lines, and an absent folder."""
         behind = sum(not tail.at_end for tail in self._tails.values())
         counts = {"backlog": behind} | self._sentences.counts()
+        if self._scan.failing and not self._options.path.is_file():
+            counts["failing"] = self._scan.failing
         return counts if self._scan.passes or self._tails else counts | {"scanning": 1}
 
     def poll(self) -> list[SourceItem]:
@@ -200,11 +203,11 @@ class NmeaLogSource:
         try:
             found = split_log_line(line)
         except FormatError as error:
-            return self._sentences.refuse(tail.path.name, str(error), offset)
+            return self._sentences.refuse(tail.name, str(error), offset)
         if found is None:
             return []
         received_utc, sentence = found
-        items = self._sentences.read(sentence, received_utc, tail.path.name, offset)
+        items = self._sentences.read(sentence, received_utc, tail.name, offset)
         for item in items:
             tail.last_s = max(tail.last_s, data_time_s(item) or tail.last_s)
         return items

@@ -40,7 +40,8 @@ class Source(Protocol):
         - "lost_parts": parts of swaths sent over UDP that never came;
         - "without_setup": swaths from before the sounder said how it is installed;
         - "broken": what could not be used, told as `Quarantined` or not;
-        - "failing": sources that raised an error when last asked (now, not since the start);
+        - "failing": sources, folders and files that could not be read when last tried (now, not
+          since the start);
         - "scanning": sources that have not looked through their folder once yet;
         - "clock_offset": sentences whose date is seconds off their stamp;
         - "rollover": sentences whose date was put right by weeks; "no_checksum": those without;

@@ -29,8 +29,9 @@ from sources_builders import (
     write_pair,
 )
 
-from sonar_watch.records import SourceItem
+from sonar_watch.records import Quarantined, SourceItem
 from sonar_watch.sources.folder import FolderOptions, ImageFolderSource
+from sonar_watch.sources.logs import NmeaLogOptions, NmeaLogSource
 from sonar_watch.sources.raw import RawFolderSource, RawOptions
 from sonar_watch.sources.scan import FolderScan
 
@@ -195,6 +196,20 @@ def test_why_a_folder_fails_is_logged_once(
     folder.mkdir()
     passing(source, clock, 11)
     assert "can be listed again" in caplog.text
+    assert "failing" not in source.counts()
+
+
+def test_a_folder_of_logs_that_is_away_fails(tmp_path: Path, clock: Clock) -> None:
+    folder = tmp_path / "logs"
+    source = NmeaLogSource(NmeaLogOptions(path=folder), clock=clock)
+    source.poll()
+    assert source.counts()["failing"] == 1
+    folder.mkdir()
+    (folder / os.fsdecode(b"\xff.log")).write_text("2026-03-04T05:06:08Z $GPRMC,*00\n")
+    clock.pass_by(6)
+    (told,) = source.poll()
+    assert isinstance(told, Quarantined)
+    assert told.source.file == "\\xff.log"
     assert "failing" not in source.counts()
 
 
