@@ -29,7 +29,7 @@ def test_no_ping_though_under_way(tmp_path: Path, caplog: pytest.LogCaptureFixtu
 
         wait_until(pings_again, "the end of the warning")
     told = [record.getMessage() for record in caplog.records if "no_ping" in record.message]
-    assert [message.split()[2] for message in told] == ["begins:", "ends,"]
+    assert [message.split()[2] for message in told[:2]] == ["begins:", "ends,"]
 
 
 def test_a_ship_that_lies_still_need_not_ping(tmp_path: Path) -> None:
