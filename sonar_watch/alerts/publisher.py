@@ -21,7 +21,12 @@ from sonar_watch.alerts.options import PublisherOptions
 from sonar_watch.alerts.reading import JournalReader
 from sonar_watch.alerts.serving import Serving
 from sonar_watch.alerts.wire import LOSSY_TOPICS, Message, pack_object, unpack_object
-from sonar_watch.errors import ConfigurationError, JournalError, WireError
+from sonar_watch.errors import (
+    ConfigurationError,
+    JournalDamagedError,
+    JournalError,
+    WireError,
+)
 from sonar_watch.records import Alert
 
 __all__ = ["Publisher", "PublisherOptions"]
@@ -158,5 +163,7 @@ class Publisher:
                 serving.turn(self._lossy)
                 self._on_turn()
             serving.publish_new()
+        except JournalDamagedError as error:
+            log.critical("publishing ends, the watch with it: %s", error)
         finally:
             serving.close()

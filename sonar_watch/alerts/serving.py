@@ -33,7 +33,12 @@ from sonar_watch.alerts.wire import (
     pack,
     pack_object,
 )
-from sonar_watch.errors import ConfigurationError, JournalError, WireError
+from sonar_watch.errors import (
+    ConfigurationError,
+    JournalDamagedError,
+    JournalError,
+    WireError,
+)
 from sonar_watch.records import iso_utc
 
 log = logging.getLogger(__name__)
@@ -128,6 +133,8 @@ class Serving:
                     self._send(Message(topic, sequence, body))
                     self._published = sequence
             self._trouble = ""
+        except JournalDamagedError:  # nothing more can be told from it: the watch has to end
+            raise
         except JournalError as error:
             self._note_trouble(str(error))
 
