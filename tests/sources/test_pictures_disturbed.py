@@ -266,7 +266,8 @@ def many(folder: Path, count: int) -> None:
         os.link(first, folder / name)
 
 
-@pytest.mark.parametrize("count", [400, pytest.param(50_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [400, pytest.param(
+    50_000, marks=(pytest.mark.slow, pytest.mark.timeout(900)))])
 def test_very_many_pictures_at_once_are_all_given_once_in_order(
     tmp_path: Path, watch: Opener, clock: Clock, count: int
 ) -> None:
