@@ -209,3 +209,26 @@ def test_a_journal_damaged_while_the_watch_is_down(
     assert first[0]["epoch"] != second[0]["epoch"]
     assert [one["body"] for one in first] == [one["body"] for one in second]
     assert path.with_name("journal.sqlite.damaged-1").read_bytes() == damaged
+
+
+def test_a_journal_cut_short_while_the_watch_runs(
+    tmp_path: Path, cruise: SmallCruise, end_all: list
+) -> None:
+    daemon = DiskDaemon(tmp_path, tmp_path / "disk")
+    daemon.expect_the_end()
+    end_all.append(daemon)
+    writing = write_in_pieces(cruise, tmp_path / "in" / "raw", 6)
+    daemon.start()
+    next(writing)
+    wait_for(lambda: daemon.frames() > 0, "the first frames")
+    for name in ("journal.sqlite", "journal.sqlite-wal"):
+        os.truncate(tmp_path / "disk" / "data" / name, 0)
+    for _ in writing:
+        pass
+    assert daemon.wait(90) == 1  # who found out says so, and systemd starts it again
+    assert any(word in daemon.log() for word in ("damaged", "malformed", "I/O error", "no journal"))
+    daemon.start()
+    wait_for(lambda: daemon.frames() == cruise.swaths, f"{cruise.swaths} frames")
+    assert daemon.stop() == 0
+    assert daemon.results() == cruise.alerts
+    assert "a new journal: its alerts count from 1 again" in daemon.log()
