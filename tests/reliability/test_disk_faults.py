@@ -117,6 +117,7 @@ def test_a_disk_that_fills_up_and_is_freed(
     assert "Traceback" not in daemon.log()
 
 
+@pytest.mark.slow
 def test_killed_on_a_full_disk_and_started_on_it(
     tmp_path: Path, mount: Mount, cruise: SmallCruise, end_all: list
 ) -> None:
@@ -144,6 +145,7 @@ def test_killed_on_a_full_disk_and_started_on_it(
     assert not list((disk / "data").glob("*.damaged-*"))
 
 
+@pytest.mark.slow
 def test_a_disk_that_turns_read_only(
     tmp_path: Path, mount: Mount, cruise: SmallCruise, end_all: list
 ) -> None:
