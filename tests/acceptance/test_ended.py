@@ -12,7 +12,7 @@ from watching import Daemon, wait_for
 
 from sonar_watch.alerts.reading import JournalReader
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 ENDED_WITHIN_S = 5.0
 
@@ -23,7 +23,7 @@ def test_ended_with_events_open_the_next_start_goes_on_with_them(
     for kind in ("raw", "images"):
         shutil.copytree(cruise.folder / kind, daemon.folder / "in" / kind, dirs_exist_ok=True)
     journal, open_at_end = daemon.folder / "data" / "journal.sqlite", []
-    for share in (0.2, 0.4, 0.6, 0.8):
+    for share in (0.25, 0.5, 0.75):
         daemon.start()
         wait_for(lambda least=share * cruise.swaths: daemon.frames() >= least,  # type: ignore[misc]
                  f"{share:.0%} of the frames")  # fmt: skip
