@@ -116,5 +116,5 @@ def test_two_hundred_kills(
     seed = int(os.environ.get("SONAR_WATCH_TEST_SEED", "4"))
     frames = kill_at_random(cruise, *watched, kills=200, seed=seed)
     fruitful = sum(later > earlier for earlier, later in itertools.pairwise(frames))
-    assert fruitful >= 60, frames  # killed while it worked, not only while it started
+    assert fruitful >= 40, frames  # killed while it worked, not only while it started
     check_nothing_lost(cruise, *watched, before=frames[-1])
