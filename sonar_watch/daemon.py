@@ -249,9 +249,8 @@ class Watch:
         return bool(items or done)
 
     def _has_looked(self) -> bool:
-        """Return whether every source has looked through what there is; one that fails has."""
-        counts = self._source.counts()
-        return counts.get("scanning", 0) <= counts.get("failing", 0)
+        """Return whether every source has looked through what there is, or cannot."""
+        return not self._source.counts().get("scanning")
 
     def reload(self, wanted: Settings) -> Reload:
         """Take over what can change while watching; alerts name the new settings from now on.

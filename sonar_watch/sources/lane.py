@@ -88,10 +88,10 @@ class Lane:
         return True
 
     def counts(self) -> dict[str, int]:
-        """Return the counts of the source, "failing" as well while it fails."""
+        """Return the counts of the source; one that fails is "failing", and no longer "scanning"."""
         counts = self.source.counts()
         if self.failing:
-            counts = counts | {"failing": counts.get("failing", 0) + 1}
+            counts = counts | {"failing": counts.get("failing", 0) + 1, "scanning": 0}
         return counts
 
     def state(self, now_s: float) -> SourceState:

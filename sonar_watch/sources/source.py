@@ -42,7 +42,7 @@ class Source(Protocol):
         - "broken": what could not be used, told as `Quarantined` or not;
         - "failing": sources, folders and files that could not be read when last tried (now, not
           since the start);
-        - "scanning": sources that have not looked through their folder once yet;
+        - "scanning": sources that have not looked through their folder once yet and still can;
         - "clock_offset": sentences whose date is seconds off their stamp;
         - "rollover": sentences whose date was put right by weeks; "no_checksum": those without;
         - "superseded": sentences that came late, after newer ones of their kind.

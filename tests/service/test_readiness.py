@@ -35,7 +35,8 @@ class SlowSource:
         return []
 
     def counts(self) -> dict[str, int]:
-        return {} if self.looked.is_set() else {"scanning": 1}
+        trouble = {"failing": 2}  # files that cannot be read, while it looks on
+        return trouble if self.looked.is_set() else trouble | {"scanning": 1}
 
     def close(self) -> None:
         self.flows.set()

@@ -49,6 +49,9 @@ class FailingSource(GivenSource):
             raise self.error
         return super().poll()
 
+    def counts(self) -> dict[str, int]:
+        return super().counts() | {"scanning": 1}
+
 
 class PacedSource:
     """One ping a second by the clock, `skew_s` ahead in data time."""
@@ -134,6 +137,7 @@ def test_a_source_that_fails_does_not_end_the_watch(
         assert len(swaths(poll_times(merger))) == 1
         assert failing.polls == 1  # not again before the pause
         assert merger.counts()["failing"] == 1
+        assert merger.counts()["scanning"] == 0  # nobody waits for it to have looked
         clock.pass_by(RETRY_S + 1)
         poll_times(merger)
     assert failing.polls == 2
