@@ -34,6 +34,7 @@ from sonar_watch.pipeline.chain import Pipeline, Stages
 from sonar_watch.pipeline.evidence import EvidenceAlbum
 from sonar_watch.pipeline.finder import as_opened, open_finder
 from sonar_watch.pipeline.losses import Losses
+from sonar_watch.pipeline.retractions import Retractions
 from sonar_watch.pipeline.warming import warm
 from sonar_watch.provenance import provenance_of
 from sonar_watch.records import Alert, GeolocatedFrame, Tense, iso_utc
@@ -167,6 +168,7 @@ class Watch:
             preview=self._preview,
             heartbeat=self._beat,
             endure=self._endure if tense == "live" else lambda _: False,
+            rejected=Retractions(self.journal).due if tense == "live" else lambda: (),
             begins_utc=self.journal.begins_utc,
         )
 

@@ -14,11 +14,12 @@ import sqlite3
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from sonar_watch.alerts.damage import (
+    OVERLAP_S,
     Mark,
     examine,
     kept_journals,
@@ -53,9 +54,11 @@ _TABLES = (
     " swath INTEGER, reason TEXT NOT NULL)",
 )
 
-_MEMORY = (
-    "CREATE TABLE IF NOT EXISTS memory (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
+_LATER = (
+    "CREATE TABLE IF NOT EXISTS memory (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS alerts_by_event ON alerts (event_id)",
 )
+"""What journals of earlier releases have not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,10 +147,11 @@ class Journal(JournalReader):
 
     def _begin_mark(self, known: Mark | None) -> None:
         """Have the lock file tell of this journal."""
-        epoch = self.epoch
-        self._mark = Mark(epoch=epoch, head=self.head_sequence)
-        if known is not None and known.epoch == epoch:
-            self._mark = replace(self._mark, frame_utc=known.frame_utc)
+        epoch, begins_utc = self.epoch, self.begins_utc
+        frame_utc = known.frame_utc if known is not None and known.epoch == epoch else None
+        if frame_utc is None and begins_utc is not None:  # damaged before its first frame, too
+            frame_utc = iso_utc(begins_utc + timedelta(seconds=OVERLAP_S))
+        self._mark = Mark(epoch=epoch, head=self.head_sequence, frame_utc=frame_utc)
         self._leave_mark()
 
     def _leave_mark(self) -> None:
@@ -370,7 +374,8 @@ def _prepare(connection: sqlite3.Connection, begins_utc: str | None) -> None:
     try:
         if not tables:
             _make_tables(connection, begins_utc)
-        connection.execute(_MEMORY)  # journals of earlier releases have none
+        for addition in _LATER:
+            connection.execute(addition)
         connection.execute("COMMIT")
     finally:
         if connection.in_transaction:

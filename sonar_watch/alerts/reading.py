@@ -125,6 +125,19 @@ class JournalReader:
         )
         return [str(event_id) for (event_id,) in rows]
 
+    def last_alert(self, event_id: str) -> tuple[str, bytes] | None:
+        """Return topic and body of what was last told of an event; None when nothing was."""
+        rows = self._rows(
+            "SELECT topic, body FROM alerts WHERE event_id = ? ORDER BY sequence DESC LIMIT 1",
+            printable(event_id),
+        )
+        return rows[0] if rows else None
+
+    def is_retracted(self, event_id: str) -> bool:
+        """Return whether an event was taken back."""
+        last = self.last_alert(event_id)
+        return last is not None and last[0].endswith(".retract.")
+
     def snapshot(self) -> tuple[int, list[tuple[int, str, bytes]]]:
         """Return `head_sequence` and `open_alerts` of one and the same moment."""
         with self._transaction("DEFERRED", "read"):

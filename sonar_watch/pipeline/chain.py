@@ -12,14 +12,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from sonar_watch.alerts.journal import FrameEntry
-from sonar_watch.alerts.message import encode_alert
 from sonar_watch.detection.detections import Detections
 from sonar_watch.errors import (
     ConfigurationError,
     DeviceLostError,
     JournalUnavailableError,
     SonarWatchError,
-    WireError,
 )
 from sonar_watch.geolocation.georeference import PositionOptions
 from sonar_watch.monitoring import Monitor
@@ -29,6 +27,7 @@ from sonar_watch.pipeline.hold import NavigationHold, Settled, Swath, SwathItem,
 from sonar_watch.pipeline.locating import locate
 from sonar_watch.pipeline.pace import BatchPace
 from sonar_watch.pipeline.results import frame_body, frame_head
+from sonar_watch.pipeline.telling import number_changes
 from sonar_watch.records import (
     Alert,
     EventChange,
@@ -110,6 +109,7 @@ class Ledger(Protocol):
     @property
     def head_sequence(self) -> int: ...
     def is_done(self, frame_id: str) -> bool: ...
+    def is_retracted(self, event_id: str) -> bool: ...
     def commit(
         self,
         frames: Sequence[FrameEntry],
@@ -131,7 +131,7 @@ class _Batch:
     quarantined: list[Quarantined] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.frames or self.checkpoints or self.quarantined)
+        return bool(self.frames or self.changes or self.checkpoints or self.quarantined)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -157,6 +157,8 @@ class Stages:
     """Told which stage begins a piece of work; returns whether to go on."""
     endure: Callable[[JournalUnavailableError | None], bool] = lambda _: False
     """Given why the journal cannot be had: wait, return whether to try again; None = it can."""
+    rejected: Callable[[], Sequence[EventChange]] = lambda: ()
+    """Returns the events to be taken back, asked between two batches."""
     begins_utc: datetime | None = None
     """Swaths before it are passed over: they were done for a journal that is damaged now."""
 
@@ -188,8 +190,13 @@ class Pipeline:
             self._pace.end(worked)
             done += worked
             if not self._stages.heartbeat("sources"):
-                break
+                return done
+            self._take_back()
+        self._take_back()
         return done
+
+    def _take_back(self) -> None:
+        self._commit(_Batch(changes=list(self._stages.rejected())))
 
     def _admitted(self, items: Iterable[SourceItem]) -> Iterator[SwathItem]:
         """Yield what is to be done; set aside what the sources could not use."""
@@ -358,24 +365,19 @@ class Pipeline:
                 return
 
     def _number(self, changes: Sequence[EventChange]) -> list[Alert]:
-        """Return the changes as alerts; one that cannot be written must not block the others."""
-        alerts: list[Alert] = []
-        for change in changes:
-            alert = Alert(
-                sequence=self._stages.ledger.head_sequence + len(alerts) + 1,
+        def make(sequence: int, change: EventChange) -> Alert:
+            return Alert(
+                sequence=sequence,
                 tense=self._stages.tense,
                 kind=change.kind,
                 time_utc=change.time_utc,
                 event=change.event,
                 provenance=self._stages.provenance,
             )
-            try:
-                encode_alert(alert)
-            except WireError as error:
-                self._stages.monitor.count("alerts_unwritable")
-                log.critical("event %s cannot be told: %s", change.event.event_id, error)
-                continue
-            alerts.append(alert)
+
+        alerts, unwritable = number_changes(changes, self._stages.ledger, make)
+        if unwritable:
+            self._stages.monitor.count("alerts_unwritable", unwritable)
         return alerts
 
     def _picture(self, alerts: Sequence[Alert]) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from sonar_watch.alerts.journal import Journal
 from sonar_watch.alerts.reading import JournalReader
+from sonar_watch.alerts.reviews import REVIEWS_NAME, Reviews
 from sonar_watch.association.tracker import PlumeTracker, TrackerOptions
 from sonar_watch.detection.detections import Detections
 from sonar_watch.errors import (
@@ -29,6 +30,7 @@ from sonar_watch.geolocation.navigation import NavigationTrack
 from sonar_watch.images import read_image
 from sonar_watch.pipeline.chain import Pipeline, PipelineOptions, Stages
 from sonar_watch.pipeline.evidence import EvidenceAlbum
+from sonar_watch.pipeline.retractions import Retractions
 from sonar_watch.records import (
     Alert,
     LineEnd,
@@ -193,6 +195,37 @@ def test_a_restart_goes_on_where_it_was(
     second = Bench(tmp_path / "other", line[1])
     second.run(line[0])
     assert second.stored() == bench.stored()
+    second.journal.close()
+
+
+def test_of_what_people_reject_nothing_is_told_any_more(
+    bench: Bench, line: tuple[list[SourceItem], ToldDetector], tmp_path: Path
+) -> None:
+    """Also after a restart, and not as another event either."""
+    bench.run(line[0])
+    whole = [(alert.kind, alert.event.event_id) for alert in bench.sent]
+    event_id = whole[0][1]
+    after = [alert for alert in bench.sent if alert.event.event_id == event_id][1]
+    until = next(line[0].index(p) for p in pings_of(line[0]) if p.time_utc >= after.time_utc)
+    (tmp_path / "other").mkdir()
+    reviews = Reviews(tmp_path / "other" / REVIEWS_NAME)
+    reviews.add({"event_id": event_id, "verdict": "rejected"})
+    first = Bench(tmp_path / "other", line[1], batch=1)
+    first.stages.rejected = Retractions(first.journal).due
+    first.run(line[0][:until])
+    first.journal.close()
+    assert [alert.kind for alert in first.sent if alert.event.event_id == event_id] == [
+        "new", "retract",
+    ]  # fmt: skip
+    second = Bench(tmp_path / "other", line[1])
+    second.stages.rejected = Retractions(second.journal).due
+    second.run(line[0])
+    told = [(alert.kind, alert.event.event_id) for alert in first.sent + second.sent]
+    assert told.pop(told.index(("retract", event_id))) == ("retract", event_id)
+    assert told == [one for one in whole if one == ("new", event_id) or one[1] != event_id]
+    assert [row[0] for row in second.journal.alerts_after(0, 100)] == list(
+        range(1, len(told) + 2)
+    )
     second.journal.close()
 
 
