@@ -75,8 +75,11 @@ class Attendant:
         faulthandler.enable()
 
     def look(self) -> None:
-        """Do what was asked since the last look; called by the thread of the loop."""
-        if self._reload and self.watch is not None:
+        """Do what was asked since the last look; called by the thread of the loop.
+
+        A watch that still starts ends its start first: `Heart.ready` tells systemd of both.
+        """
+        if self._reload and self.watch is not None and self.watch.heart.is_ready:
             self._reload = False
             self._read_anew(self.watch)
 
@@ -131,6 +134,8 @@ def run_daemon(
     attendant = Attendant(read, set_log_level)
     attendant.listen()
     attendant.watch = Watch(settings, live_sources(settings), tense="live", publish=True)
+    if attendant.ended_by is not None:  # while it was made, by code that let no exit pass
+        attendant.watch.stop()
     attendant.watch.run(between=attendant.look)
     if attendant.ended_by is not None:
         log.info("ended by %s: all that was in hand is stored", attendant.ended_by.name)

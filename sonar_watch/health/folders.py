@@ -81,7 +81,7 @@ class FolderLooks:
     ----------
     folders : sequence of WatchedFolder
     every_s : float
-        From the end of one round to the next.
+        From the end of one round to the next; longer when the round itself took longer.
     ticks : callable
         Seconds that only grow.
     look : callable, optional
@@ -125,6 +125,7 @@ class FolderLooks:
 
     def _run(self) -> None:
         while True:
+            began_s = self._ticks()
             for folder in self._folders:
                 now_s = self._ticks()
                 self._at = folder.name, now_s
@@ -135,7 +136,7 @@ class FolderLooks:
                     state = FolderState(folder=folder.name, looked_s=now_s, error=reason)
                 self._states[folder.name] = state
                 self._at = None
-            if self._stop.wait(self._every_s):
+            if self._stop.wait(max(self._every_s, self._ticks() - began_s)):
                 return
 
 

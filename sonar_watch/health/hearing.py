@@ -73,7 +73,8 @@ class Hearing:
             self._sounder_s = now_s
         if sample.latitude is not None:
             self._position_s = now_s
-        if last_s < self._latest_utc_s:  # an older line beside the present
+        # An older line beside the present; beside one wrong date of next year nothing is old.
+        if last_s < self._latest_utc_s <= self._clock() + PRESENT_S:
             return
         self._latest_utc_s = last_s
         if sample.speed_m_s is not None:
@@ -84,7 +85,7 @@ class Hearing:
 
     def _made_good(self, time_s: float, latitude: float, longitude: float) -> None:
         """Take the speed from positions, where nobody says it."""
-        if self._anchor is None:
+        if self._anchor is None or time_s < self._anchor[0]:
             self._anchor = time_s, latitude, longitude
             return
         since_s, *place = self._anchor

@@ -84,6 +84,18 @@ def test_speed_as_it_is_made_good(hearing: Hearing) -> None:
     assert hearing.speed_m_s == pytest.approx(4.0, rel=1e-3)
 
 
+def test_one_date_of_next_year_does_not_freeze_the_speed(hearing: Hearing) -> None:
+    hearing.hear([at(3e7, speed_m_s=9.0), at(-2.0, speed_m_s=3.0)])
+    assert hearing.speed_m_s == 3.0
+    places = [at(3e7, latitude=0.0, longitude=10.0)]
+    places += [at(second - 60.0, latitude=second * 4.0 / 110_574.0, longitude=10.0)
+               for second in range(59, 61)]  # fmt: skip
+    places += [at(float(second), latitude=(60 + second) * 4.0 / 110_574.0, longitude=10.0)
+               for second in range(1, 60)]  # fmt: skip
+    hearing.hear(places)
+    assert hearing.speed_m_s == pytest.approx(4.0, rel=1e-3)
+
+
 def test_a_backlog_is_not_the_present(hearing: Hearing, time: Time) -> None:
     hearing.hear([at(-86_400.0, latitude=1.0, longitude=2.0)])
     assert not hearing.present

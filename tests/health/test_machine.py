@@ -62,6 +62,34 @@ def test_a_folder_that_hangs_holds_up_nobody() -> None:
     looks.close()
 
 
+def test_a_slow_share_is_left_alone_for_as_long_as_a_look_took() -> None:
+    now_s, waited = [0.0], list[float]()
+
+    def look(folder: WatchedFolder, before: FolderState | None, at_s: float) -> FolderState:
+        now_s[0] += 45.0
+        return FolderState(folder=folder.name, looked_s=at_s)
+
+    looks = FolderLooks(
+        [WatchedFolder(name="share", path=Path("/"))], look=look, ticks=lambda: now_s[0]
+    )
+    looks._stop = _Noting(waited)
+    looks.start()
+    looks.close()
+    assert waited == [45.0]
+
+
+class _Noting(threading.Event):
+    """Ends whoever waits, and notes for how long he would have."""
+
+    def __init__(self, waited: list[float]) -> None:
+        super().__init__()
+        self._waited = waited
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self._waited.append(timeout or 0.0)
+        return True
+
+
 def test_what_lies_in_a_folder_of_raw_files(tmp_path: Path) -> None:
     folder = WatchedFolder(name="raw", path=tmp_path, raw=True)
     (tmp_path / "below").mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,6 +15,7 @@ from sonar_watch.alerts.publisher import PublisherOptions
 from sonar_watch.daemon import Watch
 from sonar_watch.detection.detector import DetectorOptions
 from sonar_watch.records import SourceItem
+from sonar_watch.running import Attendant
 from sonar_watch.service import Heart
 from sonar_watch.settings import Settings, parse_settings
 from sonar_watch.settings.reloading import RELOADED, reload_settings
@@ -54,7 +56,11 @@ class Running:
         )  # fmt: skip
         self.watch = Watch(settings, lambda _journal, _wake: [self.source], tense="test")
         self.watch.heart = Heart(tell=self.told.append, limit_s=0.5)
-        self.thread = threading.Thread(target=self.watch.run)
+        self.attendant = Attendant(lambda: settings, lambda _: None)
+        self.attendant.watch = self.watch
+        self.thread = threading.Thread(
+            target=self.watch.run, kwargs={"between": self.attendant.look}
+        )
 
     def told_of(self, word: str) -> int:
         return sum(told.startswith(word) for told in list(self.told))
@@ -78,6 +84,17 @@ def test_not_ready_before_every_source_was_looked_through(running: Running) -> N
     running.source.looked.set()
     wait_for(lambda: running.told_of("READY=1") == 1, "readiness")
     wait_for(lambda: running.told_of("WATCHDOG=1") >= 2, "signs of life")
+
+
+def test_asked_to_reload_it_ends_its_start_first(running: Running) -> None:
+    running.attendant._ask_reload(signal.SIGHUP, None)
+    wait_for(lambda: running.told_of("EXTEND_TIMEOUT_USEC") >= 3, "a start that goes on")
+    assert running.told_of("READY=1") == running.told_of("RELOADING=1") == 0
+    running.source.looked.set()
+    wait_for(lambda: running.told_of("READY=1") == 2, "readiness, and the end of the reload")
+    order = [word for told in list(running.told)
+             if (word := told.partition("=")[0]) in ("READY", "RELOADING")]  # fmt: skip
+    assert order == ["READY", "RELOADING", "READY"]
 
 
 def test_a_poll_that_hangs_feeds_nothing_and_is_told(running: Running) -> None:
