@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from kmall_sender import Sender, packets_of, stream_of
-from sources_builders import PATIENCE_S, Clock
+from sources_builders import Clock
 
 from sonar_watch.daemon import Watch
 from sonar_watch.detection.detector import DetectorOptions
@@ -23,6 +22,9 @@ from sonar_watch.sources.kmall_udp import KmallFeedOptions, KmallFeedSource
 from sonar_watch.sources.raw import RawFolderSource, RawOptions
 from sonar_watch.sources.replay import open_inputs
 from sonar_watch.sources.source import Source
+
+# Packets are never sent faster than they are taken: as long as the host needs.
+pytestmark = pytest.mark.timeout(400)
 
 THE_END = b"no datagram: counted as broken when all before it is taken"
 WHERE_READ = {"source", "file", "offset"}
@@ -109,26 +111,29 @@ def hear(
         if done == swaths:
             watch.stop()
 
+    ended = threading.Event()
     with Sender(made[0].port) as sender:
-        sending = threading.Thread(target=lambda: _send(sender, packets, made[0], clock))
+        sending = threading.Thread(target=lambda: _send(sender, packets, made[0], clock, ended))
         sending.start()
-        watch.run(count)
-        sending.join()
+        try:
+            watch.run(count)
+        finally:
+            ended.set()
+            sending.join()
     return *watch.told, made[0].counts()
 
 
 def _send(
-    sender: Sender, packets: list[bytes], source: KmallFeedSource, clock: Clock
+    sender: Sender, packets: list[bytes], source: KmallFeedSource, clock: Clock,
+    ended: threading.Event,
 ) -> None:
     """Send no faster than they are taken; when the last is, let the sounder be silent."""
-    deadline_s = time.monotonic() + 4 * PATIENCE_S
-    wait = threading.Event()
     for packet in [*packets, THE_END]:
-        while source.counts()["backlog"] > 64 and time.monotonic() < deadline_s:
-            wait.wait(0.005)
+        while source.counts()["backlog"] > 64 and not ended.wait(0.005):
+            pass
         sender.send(packet)
-    while not _end_is_taken(source) and time.monotonic() < deadline_s:
-        wait.wait(0.005)
+    while not _end_is_taken(source) and not ended.wait(0.005):
+        pass
     clock.pass_by(1000)
 
 
