@@ -197,7 +197,7 @@ def address_of(sentence: str) -> str:
     ('PSXN,23', 'INHDT')
     """
     fields = _strip_envelope(sentence[:LONGEST_LINE])[1:].split(",", 2)
-    return ",".join(fields[:2]) if fields[0].startswith("P") else fields[0]
+    return ",".join(fields[:2]) if fields[0] == "PSXN" else fields[0]
 
 
 def talker_of(sentence: str) -> str:

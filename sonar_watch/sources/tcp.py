@@ -52,7 +52,7 @@ class NmeaTcpOptions:
     Raises
     ------
     ConfigurationError
-        No host, a port that cannot be, or a number that is not above 0.
+        No host or one that no name can be, a port that cannot be, or a number that is not above 0.
     """
 
     host: str
@@ -63,13 +63,24 @@ class NmeaTcpOptions:
     queue_lines: int = 10_000
 
     def __post_init__(self) -> None:
-        if not self.host:
-            raise ConfigurationError(f"{self.name}: host: expected a name or an address")
+        if not self.host or not _is_name(self.host):
+            raise ConfigurationError(
+                f"{self.name}: host: expected a name or an address, received {self.host!r}"
+            )
         if not 1 <= self.port <= 65_535:
             raise ConfigurationError(f"{self.name}: port: expected 1 to 65535, got {self.port}")
         for key in ("silent_limit_s", "longest_pause_s", "queue_lines"):
             if not getattr(self, key) > 0:
                 raise ConfigurationError(f"{self.name}: {key}: expected a number above 0")
+
+
+def _is_name(host: str) -> bool:
+    """Return False for what cannot even be asked for, such as two dots in a row."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 class LineCutter:
@@ -161,9 +172,11 @@ class NmeaTcpSource:
     def counts(self) -> dict[str, int]:
         """Return lines waiting, dropped and broken; "failing" is 1 while not connected."""
         sentences = self._sentences.counts()
+        with self._lock:
+            waiting, dropped = self._queued, self.dropped
         return sentences | {
-            "backlog": self._queued,
-            "dropped": self.dropped,
+            "backlog": waiting,
+            "dropped": dropped,
             "broken": sentences["broken"] + self._cutter.overlong,
             "failing": int(not self.connected),
             "reconnects": max(0, self._reconnects - 1),

@@ -6,7 +6,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from sources_builders import PATIENCE_S, poll_until, refusals
 
 from sonar_watch.errors import ConfigurationError
 from sonar_watch.records import NavigationSample, SourceItem
+from sonar_watch.sources.sentences import SentenceReader
 from sonar_watch.sources.tcp import LineCutter, NmeaTcpOptions, NmeaTcpSource
 
 RECEIVED = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -146,10 +148,22 @@ def test_a_server_that_is_killed_and_comes_back_is_found(
 GATEWAY = """
 import socket, sys
 listening = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+clients = []
 while True:
-    client, _ = listening.accept()
-    client.sendall(b"$INHDT,%s.0,T\\r\\n$INHDT,9" % sys.argv[2].encode())
+    clients.append(listening.accept()[0])
+    clients[-1].sendall(b"$INHDT,%s.0,T\\r\\n$INHDT,9" % sys.argv[2].encode())
 """
+
+
+@contextmanager
+def running_gateway(port: int, number: int) -> Iterator[None]:
+    """Run a gateway that says one heading to each client, and then nothing; cut its power."""
+    gateway = subprocess.Popen([sys.executable, "-S", "-c", GATEWAY, str(port), str(number)])
+    try:
+        yield
+    finally:
+        gateway.kill()
+        gateway.wait()
 
 
 def test_a_gateway_whose_power_is_cut_five_times_is_found_each_time(
@@ -158,13 +172,8 @@ def test_a_gateway_whose_power_is_cut_five_times_is_found_each_time(
     server.close()
     source = connect(server.port)
     for number in range(5):
-        gateway = subprocess.Popen(
-            [sys.executable, "-S", "-c", GATEWAY, str(server.port), str(number)])
-        try:
+        with running_gateway(server.port, number):
             assert headings(poll_until(source, has(1), wake)) == [float(number)]
-        finally:
-            gateway.kill()
-            gateway.wait()
     wait_for(lambda: source.counts()["failing"] == 1, wake)
     assert source.counts()["reconnects"] == 4
     assert source.counts()["broken"] == 0
@@ -185,12 +194,11 @@ def test_a_server_that_is_not_there_yet_is_waited_for(connect: Any, wake: Any) -
 
 
 def test_a_silent_server_is_called_again(server: Server, connect: Any, wake: Any) -> None:
-    source = connect(server.port, silent_limit_s=0.3)
-    for number in range(2):  # never closed by this side: its power is gone
-        server.accept()
-        server.send(f"$INHDT,{number}.0,T\r\n".encode())
-        assert headings(poll_until(source, has(1), wake)) == [float(number)]
-        wait_for(lambda: source.counts()["failing"] == 1, wake)
+    server.close()
+    with running_gateway(server.port, 1):  # it ends no connection: its client does
+        source = connect(server.port, silent_limit_s=0.3)
+        poll_until(source, has(3), wake)
+    assert source.counts()["reconnects"] >= 2
 
 
 def test_an_overlong_line_is_dropped_and_counted(
@@ -229,6 +237,15 @@ def test_after_a_stall_only_the_newest_of_each_kind_is_believed(
     assert source.counts()["superseded"] == 12
 
 
+def test_after_a_stall_old_motion_is_not_believed_either() -> None:
+    sentences = [f"$PASHR,0506{second:02d}.0,{second}.0,T,1.0,2.0,0.1,0.02,0.02,0.02,1,1"
+                 for second in (0, 1, 2, 6, 7)]
+    late = RECEIVED + timedelta(minutes=5)
+    reader = SentenceReader("navigation")
+    assert headings(reader.read_together(sentences, late, "gateway")) == [7.0]
+    assert reader.counts()["superseded"] == 4
+
+
 def test_a_full_queue_drops_the_oldest_lines(server: Server, connect: Any, wake: Any) -> None:
     source = connect(server.port, queue_lines=2)
     server.accept()
@@ -252,7 +269,7 @@ def test_lines_are_cut_the_same_however_they_come(size: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"port": 0}, {"port": 70_000}, {"host": ""}, {"silent_limit_s": 0},
+    "wrong", [{"port": 0}, {"port": 70_000}, {"host": ""}, {"host": "gate..way"}, {"silent_limit_s": 0},
               {"longest_pause_s": 0}, {"queue_lines": 0}])
 def test_servers_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="expected"):
