@@ -142,8 +142,10 @@ class Watch:
         def turned() -> None:
             self.heart.beat("publisher")
 
-        self.publisher = Publisher(settings.alerts, path, on_turn=turned) if publish else None
-        if self.publisher is not None:
+        self.publisher = None
+        if publish:
+            hear = self.journal.hear_damage
+            self.publisher = Publisher(settings.alerts, path, on_turn=turned, on_damage=hear)
             undo.callback(self.publisher.close)
 
     def _stages(self, settings: Settings, tense: Tense) -> Stages:

@@ -1,7 +1,8 @@
-"""What the request socket answers: from bytes to frames, no sockets, never an exception.
+"""What the request socket answers: from bytes to frames, no sockets.
 
 A request is one frame of JSON, `{"verb": ..., "id": ...}`; an answer is a JSON header, then
-three frames for each alert, as they were published. Who asks too much is told to wait, who does
+three frames for each alert, as they were published. No request raises an exception, a damaged
+journal alone does. Who asks too much is told to wait, who does
 not listen is not answered.
 """
 
@@ -26,7 +27,7 @@ from sonar_watch.alerts.wire import (
     review_topic,
     unpack_object,
 )
-from sonar_watch.errors import JournalError, WireError
+from sonar_watch.errors import JournalDamagedError, JournalError, WireError
 from sonar_watch.records import iso_utc
 
 log = logging.getLogger(__name__)
@@ -129,6 +130,11 @@ class Answerer:
         """Return the frames that answer the request in `body`, an error object if need be.
 
         None at all for a client that goes on asking though it was told to wait.
+
+        Raises
+        ------
+        JournalDamagedError
+            No request is at fault: the journal is.
         """
         asker = asker or Asker()
         bucket = self._clients.of(asker.client)
@@ -144,6 +150,8 @@ class Answerer:
             # Rounded up: who comes back too early would be refused again, for ever.
             wait_s = math.ceil(error.wait_s * 1000) / 1000
             header, messages = {"error": str(error), "retry_after_s": wait_s}, []
+        except JournalDamagedError:  # nothing more can be told from it: the watch has to end
+            raise
         except (WireError, JournalError) as error:
             header, messages = {"error": str(error)}, []
         marks = {"ok": "error" not in header, "verb": request.get("verb"), "id": request.get("id")}

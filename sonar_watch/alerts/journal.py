@@ -120,7 +120,7 @@ class Journal(JournalReader):
                     self._replace(path, mark, error)
                 elif path.exists():
                     raise
-            super().__init__(path)
+            super().__init__(path, self.hear_damage)
             self._begin_mark(mark)
         except BaseException:
             self._unlock()
@@ -212,12 +212,13 @@ class Journal(JournalReader):
     def _note_commit(self, frames: Sequence[FrameEntry], alerts: Sequence[Alert]) -> None:
         if not frames and not alerts:
             return
-        head = alerts[-1].sequence if alerts else self._mark.head
         # The earliest: a clock that runs ahead for one frame must not hide what comes after it.
         first = min((frame.time_utc for frame in frames), default=None)
-        frame_utc = self._mark.frame_utc if first is None else iso_utc(first)
-        self._mark = replace(self._mark, head=head, frame_utc=frame_utc)
-        self._leave_mark()
+        with self._lock:
+            head = alerts[-1].sequence if alerts else self._mark.head
+            frame_utc = self._mark.frame_utc if first is None else iso_utc(first)
+            self._mark = replace(self._mark, head=head, frame_utc=frame_utc)
+            self._leave_mark()
 
     def _remember(
         self, connection: sqlite3.Connection, memory: Mapping[str, bytes | None]
@@ -255,11 +256,12 @@ class Journal(JournalReader):
             os.close(self._lock_fd)
             self._lock_fd = -1
 
-    def _hear_damage(self, error: JournalDamagedError) -> None:
-        """Remember it for the next start, which may not come upon the same page."""
-        if self._lock_fd >= 0 and hasattr(self, "_mark"):
-            self._mark = replace(self._mark, damaged=str(error))
-            self._leave_mark()
+    def hear_damage(self, error: JournalDamagedError) -> None:
+        """Remember it for the next start, which may not come upon the same page; any thread may."""
+        with self._lock:
+            if self._lock_fd >= 0 and hasattr(self, "_mark"):
+                self._mark = replace(self._mark, damaged=str(error))
+                self._leave_mark()
 
     def _connect(self) -> sqlite3.Connection:
         connection = open_connection(self.path.absolute().as_uri())

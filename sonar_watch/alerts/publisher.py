@@ -46,6 +46,8 @@ class Publisher:
         A journal that exists: open the `Journal` first.
     on_turn : callable
         Called by the thread each time it has done its work, at least every status interval.
+    on_damage : callable
+        Called by the thread when it finds the journal damaged; it ends then.
     """
 
     def __init__(
@@ -54,12 +56,13 @@ class Publisher:
         journal_path: Path,
         *,
         on_turn: Callable[[], None] = lambda: None,
+        on_damage: Callable[[JournalDamagedError], None] = lambda _: None,
     ) -> None:
         self.options = options
         self.endpoints: tuple[str, str] = (options.publish, options.request)
         """PUB and ROUTER endpoint; with the real ports once started."""
         self._journal_path = journal_path
-        self._on_turn = on_turn
+        self._on_turn, self._on_damage = on_turn, on_damage
         self._status: dict[str, Any] = {}
         self._lossy: deque[Message] = deque(maxlen=_LOSSY_WAITING)
         self._stop = threading.Event()
@@ -85,7 +88,7 @@ class Publisher:
         JournalError
             The journal cannot be read.
         """
-        reader = JournalReader(self._journal_path)
+        reader = JournalReader(self._journal_path, self._on_damage)
         try:
             serving = Serving(
                 self.options, reader, watch=lambda: self._status, wakened=self._wakened

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -43,6 +43,8 @@ class JournalReader:
     Parameters
     ----------
     path : Path
+    on_damage : callable
+        Told of damage before it is raised, by the thread that came upon it.
 
     Raises
     ------
@@ -50,8 +52,11 @@ class JournalReader:
         There is no journal at `path`, or it cannot be read; as from every method.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, on_damage: Callable[[JournalDamagedError], None] = lambda _: None
+    ) -> None:
         self.path = path
+        self._on_damage = on_damage
         self._lock = threading.RLock()
         with self._explained("open"):
             self._connection = self._connect()
@@ -209,7 +214,7 @@ class JournalReader:
             return json.loads(text)
         except ValueError as error:
             damage = JournalDamagedError(f"{self.path}: no longer JSON: {error}")
-            self._hear_damage(damage)
+            self._on_damage(damage)
             raise damage from error
 
     def _meta(self, key: str) -> str | None:
@@ -248,13 +253,10 @@ class JournalReader:
             told = f"cannot {doing} {self.path}: {error}{_advice(error)}"
             if _is_damage(error):
                 damage = JournalDamagedError(told)
-                self._hear_damage(damage)
+                self._on_damage(damage)
                 raise damage from error
             passing = isinstance(error, sqlite3.OperationalError | OSError)
             raise (JournalUnavailableError if passing else JournalError)(told) from error
-
-    def _hear_damage(self, error: JournalDamagedError) -> None:
-        """Told of damage before it is raised; a reader can do nothing about it."""
 
 
 def open_connection(uri: str) -> sqlite3.Connection:

@@ -47,7 +47,9 @@ class PretendWatch:
 
     def __init__(self, folder: Path, options: PublisherOptions = _FREE_PORTS) -> None:
         self.journal = Journal(folder / "journal.sqlite")
-        self.publisher = Publisher(options, self.journal.path)
+        self.publisher = Publisher(
+            options, self.journal.path, on_damage=self.journal.hear_damage
+        )
 
     @property
     def endpoints(self) -> tuple[str, str]:

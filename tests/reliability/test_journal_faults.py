@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,9 +17,11 @@ from pathlib import Path
 import pytest
 
 from sonar_watch.alerts import reading
+from sonar_watch.alerts.asking import ask, read_status
 from sonar_watch.alerts.damage import OVERLAP_S, set_aside
 from sonar_watch.alerts.journal import FrameEntry, Journal
-from sonar_watch.errors import JournalDamagedError, JournalError, WeightsError
+from sonar_watch.alerts.testing import PretendWatch, sample_alert
+from sonar_watch.errors import JournalDamagedError, JournalError, WeightsError, WireError
 from sonar_watch.settings import parse_settings
 from sonar_watch.sources import horizon
 from sonar_watch.sources.folder import FolderOptions, ImageFolderSource
@@ -215,6 +218,40 @@ def test_damage_found_while_watching_is_remembered(tmp_path: Path, damage: str) 
     with Journal(path, tense="live", replace_damaged=True) as journal:
         assert journal.counts()["frames"] == 0
         assert "damaged-1" in journal.notice
+
+
+def test_damage_that_a_subscriber_comes_upon_ends_the_publisher_and_is_remembered(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A page of old alerts, which the watch itself never reads again."""
+    with PretendWatch(tmp_path) as watch:
+        watch.say(*(sample_alert(number) for number in range(1, 501)))
+        path = watch.journal.path
+        watch.journal._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        whole = path.read_bytes()
+        assert read_status(watch.endpoints[1], 20)["head_sequence"] == 500
+        overwrite(path, 8192, 100, 4096)
+        with pytest.raises(WireError, match="no answer"):
+            ask(watch.endpoints[1], {"verb": "replay", "after": 0}, 2)
+        deadline = time.monotonic() + 20
+        while watch.publisher.alive:
+            assert time.monotonic() < deadline
+    assert "publishing ends, the watch with it" in caplog.text
+    path.write_bytes(whole)  # as above: found once is enough
+    with pytest.raises(JournalDamagedError):
+        Journal(path)
+
+
+def test_a_new_journal_that_is_damaged_at_once_begins_where_it_did(
+    killed: tuple[Path, str],
+) -> None:
+    path, _ = killed
+    overwrite(path, 4096, 20, 4096)
+    begins_utc = LAST_UTC - timedelta(seconds=OVERLAP_S)
+    for _ in range(3):
+        with Journal(path, tense="live", replace_damaged=True) as journal:
+            assert journal.begins_utc == begins_utc
+        overwrite(path, 0, 100)
 
 
 def test_the_key_of_the_beginning_is_the_same_for_sources_and_journal() -> None:
