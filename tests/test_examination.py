@@ -76,6 +76,18 @@ def test_a_port_in_use_is_noted(taken: bool) -> None:
         assert found["socket publish"].state == ("note" if taken else "good")
 
 
+def test_the_port_of_the_metrics_is_looked_at() -> None:
+    assert "metrics" not in findings("")
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        place = f"127.0.0.1:{other.getsockname()[1]}"
+        found = findings(f"health:\n  prometheus: {place}\n")["metrics"]
+    assert (found.state, found.found) == ("note", f"{place}: in use")
+    assert findings(f"health:\n  prometheus: {place}\n")["metrics"].state == "good"
+    assert "port" in findings("health:\n  prometheus: '[::1]:0'\n")["metrics"].advice
+
+
 def test_an_address_of_another_host_is_wrong(tmp_path: Path) -> None:
     _, secret = make_keys(tmp_path, "watch")
     text = (

@@ -6,6 +6,7 @@
 # PACKAGES  a folder of Python packages to use instead of downloading them
 # What is edited on board is never replaced: /etc/sonar-watch, /var/lib/sonar-watch.
 set -eu
+umask 022 # the service runs as another user, who must be able to read all of it
 cd "$(dirname "$0")/.."
 action=${1:?install, files or uninstall}
 DESTDIR=${DESTDIR:-}
@@ -14,6 +15,7 @@ PYTHON=${PYTHON:-python3}
 unit=$DESTDIR/usr/lib/systemd/system
 sysusers=$DESTDIR/usr/lib/sysusers.d
 tmpfiles=$DESTDIR/usr/lib/tmpfiles.d
+sysctl=$DESTDIR/usr/lib/sysctl.d
 etc=$DESTDIR/etc/sonar-watch
 bin=$DESTDIR/usr/local/bin
 home=$DESTDIR$PREFIX
@@ -47,15 +49,14 @@ install_program() {
 }
 
 install_files() {
-  local name
-  install -d "$unit" "$sysusers" "$tmpfiles" "$etc" "$bin" "$home/share/doc" "$home/share/config"
-  for name in sonar-watch.service; do
-    sed "s|/opt/sonar-watch|$PREFIX|g" "systemd/$name" > "$unit/$name"
-    chmod 644 "$unit/$name"
-  done
+  install -d "$unit" "$sysusers" "$tmpfiles" "$sysctl" "$etc" "$bin" \
+    "$home/share/doc" "$home/share/config"
+  sed "s|/opt/sonar-watch|$PREFIX|g" systemd/sonar-watch.service > "$unit/sonar-watch.service"
   install -m 644 systemd/sonar-watch.sysusers "$sysusers/sonar-watch.conf"
   install -m 644 systemd/sonar-watch.tmpfiles "$tmpfiles/sonar-watch.conf"
+  install -m 644 systemd/sonar-watch.sysctl "$sysctl/10-sonar-watch.conf"
   if [ -x "$DESTDIR/usr/bin/nvidia-modprobe" ]; then
+    install -m 644 systemd/sonar-watch-gpu.service "$unit/sonar-watch-gpu.service"
     install -D -m 644 systemd/50-gpu.conf "$unit/sonar-watch.service.d/50-gpu.conf"
   fi
   install -m 644 config/*.yaml "$home/share/config/"
@@ -71,6 +72,10 @@ install_files() {
 tell_system() {
   systemd-sysusers sonar-watch.conf
   systemd-tmpfiles --create sonar-watch.conf
+  # Only ever raised; in a container it is the host's, and stays.
+  if [ "$(cat /proc/sys/net/core/rmem_max 2>/dev/null || echo 0)" -lt 8388608 ]; then
+    /usr/lib/systemd/systemd-sysctl 10-sonar-watch.conf || true
+  fi
   systemctl daemon-reload
   systemctl try-restart sonar-watch
   echo "next: edit /etc/sonar-watch/sonar_watch.yaml, sonar-watch check-config on it, then"
@@ -80,6 +85,7 @@ tell_system() {
 uninstall() {
   if live; then systemctl disable --now sonar-watch 2>/dev/null || true; fi
   rm -rf "$unit/sonar-watch.service" "$unit/sonar-watch.service.d/50-gpu.conf" \
+    "$unit/sonar-watch-gpu.service" "$sysctl/10-sonar-watch.conf" \
     "$sysusers/sonar-watch.conf" "$tmpfiles/sonar-watch.conf" \
     "$bin/sonar-watch" "$home/venv" "$home/share"
   rmdir --ignore-fail-on-non-empty "$unit/sonar-watch.service.d" "$home" 2>/dev/null || true

@@ -1,4 +1,4 @@
-"""Where alerts are published: can the endpoints be bound, can the keys be read?"""
+"""Where others ask: can the endpoints be bound, can the keys be read?"""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from sonar_watch.alerts.gate import expect_private
 from sonar_watch.alerts.publisher import PublisherOptions
 from sonar_watch.errors import ConfigurationError
 from sonar_watch.examination.finding import Finding, good, note, wrong
+from sonar_watch.monitoring.options import loopback_address
 
 LONGEST_IPC_PATH = 107
-_BY_US = "by the running watch? else choose another under alerts"
+_BY_US = "by the running watch? else choose another in the settings"
 
 
 def look_at_sockets(alerts: PublisherOptions) -> Iterator[Finding]:
@@ -26,6 +27,17 @@ def look_at_sockets(alerts: PublisherOptions) -> Iterator[Finding]:
         yield look(f"socket {role}", endpoint, address)
     if alerts.curve_secret is not None and alerts.curve_allowed is not None:
         yield _keys(alerts.curve_secret, alerts.curve_allowed)
+
+
+def look_at_metrics(address: str | None) -> Iterator[Finding]:
+    """Yield whether Prometheus could be answered at `health.prometheus`, if it is to be."""
+    if address is not None:
+        host, port = loopback_address(address)
+        if port == 0:
+            advice = "set its port: Prometheus cannot know which one is taken"
+            yield note("metrics", address, advice)
+        else:
+            yield _tcp("metrics", address, f"{host}:{port}")
 
 
 def _ipc(what: str, endpoint: str, address: str) -> Finding:

@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from sonar_watch.settings import load_settings
+from sonar_watch.sources.listening import RECEIVE_BUFFER
 
 REPO = Path(__file__).parents[2]
 UNIT = "usr/lib/systemd/system/sonar-watch.service"
+GPU_UNIT = "sonar-watch-gpu.service"
 MOST_EXPOSED = 2.0
 
 needs_systemd = pytest.mark.skipif(
@@ -43,6 +45,7 @@ def stage(folder: Path, prefix: str = "/opt/sonar-watch") -> None:
 def test_each_file_lies_where_a_ship_looks_for_it(tmp_path: Path) -> None:
     stage(tmp_path)
     for path in (UNIT, "usr/lib/sysusers.d/sonar-watch.conf", "usr/lib/tmpfiles.d/sonar-watch.conf",
+                 "usr/lib/sysctl.d/10-sonar-watch.conf",
                  "opt/sonar-watch/share/config/sonar_watch.yaml",
                  "opt/sonar-watch/share/doc/service.md"):  # fmt: skip
         assert (tmp_path / path).is_file(), path
@@ -89,10 +92,24 @@ def test_a_ship_with_a_gpu_gets_its_nodes_made(tmp_path: Path) -> None:
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
     stage(tmp_path)
-    extra = tmp_path / f"{UNIT}.d/50-gpu.conf"
-    assert str(Path("/usr/bin/nvidia-modprobe")) in extra.read_text()
+    extra, made = tmp_path / f"{UNIT}.d/50-gpu.conf", (tmp_path / UNIT).parent / GPU_UNIT
+    assert f"Wants={GPU_UNIT}\nAfter={GPU_UNIT}\n" in extra.read_text()
+    assert "ExecStart=-/usr/bin/nvidia-modprobe " in made.read_text()
     assert run("make", "uninstall", f"DESTDIR={tmp_path}").returncode == 0
     assert not extra.parent.exists()
+    assert not made.exists()
+
+
+def test_the_kernel_is_asked_for_what_a_feed_asks_of_it() -> None:
+    text = (REPO / "systemd/sonar-watch.sysctl").read_text()
+    assert f"\nnet.core.rmem_max = {RECEIVE_BUFFER}\n" in text
+
+
+def test_a_watch_that_grows_ends_before_the_computer_runs_out() -> None:
+    unit = (REPO / "systemd/sonar-watch.service").read_text()
+    limit = re.search(r"^MemoryMax=(\d+)G$", unit, re.M)
+    assert limit is not None
+    assert 2 * 1.5e9 < int(limit[1]) * 2**30 < 8e9  # it needs 1.5 GB; small computers have 8
 
 
 @pytest.mark.slow
@@ -105,9 +122,14 @@ def test_a_staged_program_runs_where_it_will_lie(tmp_path: Path) -> None:
                  "CHANGELOG.md"):  # fmt: skip
         shutil.copy(REPO / name, checkout / name)
     packages = sysconfig.get_path("platlib")
-    done = run("make", "-C", str(checkout), "install", f"DESTDIR={image}",
-               f"PYTHON={sys.executable}", f"PACKAGES={packages}")  # fmt: skip
+    narrow = "umask 077 && exec make " + " ".join(
+        f"'{word}'" for word in ("-C", str(checkout), "install", f"DESTDIR={image}",
+                                 f"PYTHON={sys.executable}", f"PACKAGES={packages}"))  # fmt: skip
+    done = run("sh", "-c", narrow)
     assert done.returncode == 0, done.stdout
+    shut = [path for path in image.rglob("*") if not path.is_symlink()
+            and path.stat().st_mode & 0o004 == 0]  # fmt: skip
+    assert shut == []  # whatever root's umask: the service runs as another user
     program = image / "opt/sonar-watch/venv/bin/sonar-watch"
     assert program.read_text().splitlines()[0] == "#!/opt/sonar-watch/venv/bin/python"
     assert str(image) not in (program.parent / "activate").read_text()
@@ -167,4 +189,5 @@ def test_users_and_folders_are_made_as_written(tmp_path: Path) -> None:
     user = re.search(r"^sonar-watch:[^:]*:(\d+):(\d+):[^:]*:/var/lib/sonar-watch:", passwd, re.M)
     assert user is not None, passwd
     keys = (tmp_path / "etc/sonar-watch/keys").stat()
-    assert (keys.st_uid, keys.st_gid, keys.st_mode & 0o777) == (0, int(user[2]), 0o750)
+    ours = int(user[1]), int(user[2])
+    assert (keys.st_uid, keys.st_gid, keys.st_mode & 0o777) == (*ours, 0o700)
