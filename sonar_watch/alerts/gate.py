@@ -83,10 +83,10 @@ class Gate:
         expect_private(allowed)
         if reviewers.is_dir():
             expect_private(reviewers)
-        self._reviewers = KeyList(reviewers)
+        self._allowed, self._reviewers = KeyList(allowed), KeyList(reviewers)
         self._rejections = rejections
         self._doors: list[tuple[zmq.Socket[bytes], threading.Thread]] = []
-        self._authenticator = _Authenticator(context, allowed, rejections)
+        self._authenticator = _Authenticator(context, self._allowed, rejections)
         self._authenticator.start()
 
     def guard(self, to: zmq.Socket[bytes]) -> None:
@@ -108,10 +108,12 @@ class Gate:
         Raises
         ------
         WireError
-            It may not: it is not among the reviewers at this moment.
+            It may not: it is not on both lists at this moment. Who was taken off that of those
+            who may connect has a connection that stands.
         """
-        name = self._reviewers.names().get((key or "").encode())
-        if name is None:
+        asking = (key or "").encode()
+        name = self._reviewers.names().get(asking)
+        if name is None or asking not in self._allowed.names():
             self._rejections.add(address, "a verdict from a key that is not among the reviewers")
             raise WireError(
                 "this key may not review; `sonar-watch keys allow --reviewer` on the watch's host "
@@ -134,10 +136,10 @@ class _Authenticator(ThreadAuthenticator):
     """pyzmq's authenticator, which also tells the allow list who asks from where."""
 
     def __init__(
-        self, context: zmq.Context[zmq.Socket[bytes]], allowed: Path, rejections: Rejections
+        self, context: zmq.Context[zmq.Socket[bytes]], allowed: KeyList, rejections: Rejections
     ) -> None:
         super().__init__(context, log=log)
-        self._allowed_keys, self._rejections = KeyList(allowed), rejections
+        self._allowed_keys, self._rejections = allowed, rejections
         self._address = _NO_ADDRESS
         self.configure_curve_callback(_DOMAIN, self)
 

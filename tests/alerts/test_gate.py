@@ -1,5 +1,6 @@
 """Who is turned away, and that the log says from where; who may review; whose secrets are none."""
 
+import json
 import logging
 import os
 import socket
@@ -19,6 +20,7 @@ from sonar_watch.alerts.curve import ClientKeys, allow_key, client_keys, load_pa
 from sonar_watch.alerts.gate import KeyList, Rejections
 from sonar_watch.alerts.publisher import Publisher, PublisherOptions
 from sonar_watch.alerts.testing import PretendWatch, sample_alert
+from sonar_watch.alerts.wire import pack_object
 from sonar_watch.errors import ConfigurationError, WireError
 
 LIMIT_S = 20
@@ -155,6 +157,24 @@ def test_only_reviewers_review(
     (tmp_path / "server" / "reviewers" / "geologist.key").unlink()
     with pytest.raises(WireError, match="this key may not review"):
         send_review(guarded.endpoints[1], question, LIMIT_S, geologist)
+
+
+def test_who_is_no_longer_let_in_does_not_review_on_a_connection_that_stands(
+    tmp_path: Path, guarded: PretendWatch
+) -> None:
+    question = pack_object({"verb": "review", "event_id": EVENT, "verdict": "rejected"})
+    with (
+        zmq.Context() as context,
+        prepare_socket(
+            context, zmq.DEALER, guarded.endpoints[1], keys(tmp_path, "geologist")
+        ) as standing,
+    ):
+        standing.connect(guarded.endpoints[1])
+        for expected in (True, False):
+            standing.send(question)
+            assert standing.poll(LIMIT_S * 1000)
+            assert json.loads(standing.recv())["ok"] is expected
+            (tmp_path / "server" / "allowed" / "geologist.key").unlink(missing_ok=True)
 
 
 def test_the_name_of_a_key_comes_from_its_file_not_from_the_request(
