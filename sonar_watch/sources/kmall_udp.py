@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sonar_watch.errors import ConfigurationError, FormatError
 from sonar_watch.formats.kmall import READ
-from sonar_watch.formats.kmall_header import KmallFraming, parse_header
+from sonar_watch.formats.kmall_header import Header, KmallFraming, parse_header
 from sonar_watch.records import SourceItem
 from sonar_watch.sources.listening import RECEIVE_BUFFER, Listener, Received
 from sonar_watch.sources.merge import Merger
@@ -79,7 +79,8 @@ class KmallFeedSource:
 
     The datagrams are those of files, and so are ids, pings and navigation. Swaths that are sent
     in parts are joined, whatever their order; one that lacks a part is dropped whole and told.
-    Each sounder model is a stream of its own (see `SounderStream`), merged by data time.
+    Each sounder is a stream of its own (see `SounderStream`), merged by data time; two of one
+    model are told apart by their system number.
 
     Parameters
     ----------
@@ -115,6 +116,8 @@ class KmallFeedSource:
         self._untold: list[SourceItem] = []
         self._streams: dict[str, SounderStream] = {}
         self._merger = Merger(name=options.name, clock=clock)
+        self._taken_until_s = clock()
+        self._gave = False
         self._listener = Listener(
             options, most_datagrams=_MOST_DATAGRAMS, most_bytes=options.queue_mib << 20,
             wake=wake, clock=clock, buffer_bytes=RECEIVE_BUFFER, wanted=is_wanted,
@@ -123,17 +126,19 @@ class KmallFeedSource:
 
     def poll(self) -> list[SourceItem]:
         """Return what is new, navigation before the swaths it belongs to."""
-        now_s = self._clock()
         for _ in range(DATAGRAMS_PER_POLL):
-            if self._ready >= MOST_READY or (received := self._listener.take()) is None:
+            if self._is_full or (received := self._listener.take()) is None:
                 break
-            now_s = received.at_s
+            self._taken_until_s = received.at_s
             self._take(received)
-        now_s = now_s if len(self._listener) else self._clock()
+        if not len(self._listener):  # else what is waited for may be in the queue
+            self._taken_until_s = self._clock()
         for stream in self._streams.values():
-            stream.settle(now_s)
+            stream.settle(self._taken_until_s)
         untold, self._untold = self._untold, []
-        return untold + self._merger.poll()
+        given = self._merger.poll()
+        self._gave = bool(given)
+        return untold + given
 
     def counts(self) -> dict[str, int]:
         """Return what waits, what was lost, and whether there is nothing to listen on."""
@@ -152,9 +157,10 @@ class KmallFeedSource:
         self._merger.close()
 
     @property
-    def _ready(self) -> int:
+    def _is_full(self) -> bool:
+        """True while enough is ready, unless all of it waits for what another sounder sent."""
         held = sum(stream.held for stream in self._streams.values())
-        return self._merger.counts()["backlog"] - held
+        return self._gave and self._merger.counts()["backlog"] - held >= MOST_READY
 
     def _take(self, received: Received) -> None:
         """Give each datagram in a packet to the stream of its sounder."""
@@ -165,13 +171,14 @@ class KmallFeedSource:
                 if size > len(data):
                     raise FormatError(f"{kind} says {size} bytes, {len(data)} came")
                 self._framing.check(data[:size])
-                stream = self._stream(parse_header(data).sounder, received.sender)
+                stream = self._stream(parse_header(data), received.sender)
                 stream.take(kind, data[:size], received.at_s)
                 data = data[size:]
         except FormatError as error:
             self._untold += self._complaints.add(received.sender, str(error))
 
-    def _stream(self, sounder: str, sender: str) -> SounderStream:
+    def _stream(self, header: Header, sender: str) -> SounderStream:
+        sounder = f"{header.sounder}-{header.system}"
         if sounder not in self._streams:
             if len(self._streams) >= MOST_SOUNDERS:
                 raise FormatError(f"more than {MOST_SOUNDERS} sounders: {sounder} is left out")

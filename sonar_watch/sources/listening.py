@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import struct
+import sys
 import threading
 import time
 from collections import deque
@@ -21,10 +22,14 @@ LARGEST_DATAGRAM = 65_536
 RECEIVE_BUFFER = 8 << 20
 """Bytes asked of the kernel: a swath of 12 MB comes in a burst, while the thread waits."""
 
+QUEUE_BYTES = 64 << 20
+"""Kept at most where the options do not say: anybody may send to a port."""
+
 REJOIN_S = 30.0
 """Silence after which a group is joined anew: switches and cards that went away forget members."""
 
 REOPEN_S = 2.0
+_TOLD_AS = 2 if sys.platform == "linux" else 1  # Linux adds as much for its own use, and says so
 _RCVBUFFORCE = 33  # Linux; beyond net.core.rmem_max, for those who may
 _RXQ_OVFL = 40  # Linux; tells how many datagrams the kernel had no room for
 _OVERFLOWN = struct.Struct("=I")
@@ -72,7 +77,7 @@ class Listener:
         options: Listening,
         *,
         most_datagrams: int,
-        most_bytes: int = 1 << 62,
+        most_bytes: int = QUEUE_BYTES,
         wake: threading.Event | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
@@ -150,7 +155,7 @@ class Listener:
             except OSError:  # not this kernel, or not this user
                 if option == _RCVBUFFORCE:
                     opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, value)
-        got = opened.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        got = opened.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // _TOLD_AS
         if got < self._buffer_bytes:
             _log.warning(
                 "%s: the kernel queues %d bytes and not %d: raise net.core.rmem_max, else bursts "

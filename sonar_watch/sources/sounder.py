@@ -70,7 +70,7 @@ class SounderStream:
     source : str
         Its name in the configuration.
     sounder : str
-        Such as "em712".
+        Such as "em712-40": its model and system number.
     sender : str
         Host that sends it.
     ledger : Ledger
@@ -237,7 +237,8 @@ class SounderStream:
         self._tell_lost(self._joiner.flush())
         while self._swaths:
             self._hand_on_first()
-        self._ready.append(LineEnd(source=self.name, sounder=self._sounder))
+        model = self._sounder.partition("-")[0]
+        self._ready.append(LineEnd(source=self.name, sounder=model))
         _log.info("%s: %s is silent", self.name, self._sounder)
 
     def _tell_lost(self, lost: list[Lost]) -> None:

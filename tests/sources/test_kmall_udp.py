@@ -37,7 +37,11 @@ from sonar_watch.records import (
     SourceItem,
     WaterColumnPing,
 )
-from sonar_watch.sources.kmall_udp import KmallFeedOptions, KmallFeedSource
+from sonar_watch.sources.kmall_udp import (
+    DATAGRAMS_PER_POLL,
+    KmallFeedOptions,
+    KmallFeedSource,
+)
 from sonar_watch.sources.raw import RawFolderSource, RawOptions
 from sonar_watch.sources.sounder import NAVIGATION_WAIT_S, PARTS_WAIT_S
 
@@ -308,13 +312,60 @@ def test_a_watch_that_starts_amid_a_line_knows_the_installation_from_the_journal
     assert "how it is installed" in caplog.text
 
 
-def test_what_the_journal_keeps_may_be_damaged(listen: Any, wake: threading.Event) -> None:
+def test_what_the_journal_keeps_may_be_damaged(
+    listen: Any, wake: threading.Event, caplog: pytest.LogCaptureFixture
+) -> None:
     ledger = Ledger()
-    ledger.checkpoints["kmall/em2040/setup"] = {"#IIP": "not base64!", "#SVP": 7}
+    ledger.checkpoints["kmall/em2040-40/setup"] = {"#IIP": "not base64!", "#SVP": 7}
     source = listen(ledger)
     with Sender(source.port) as sender:
         sender.send(encode_mwc(make_ping(1, START)), navigation_bytes(START, 3))
         assert len(swaths(poll_until(source, enough(1), wake))) == 1
+    assert caplog.text.count("cannot be read") == 2
+
+
+def of_system(data: bytes, system: int) -> list[bytes]:
+    """Return datagrams as another sounder of the same model sends them."""
+    return [each[:9] + bytes([system]) + each[10:] for each in datagrams_of(data)]
+
+
+def test_two_sounders_of_one_model_keep_their_own_installations(
+    listen: Any, wake: threading.Event
+) -> None:
+    clock = Clock()
+    source = listen(clock=clock)
+    setups = of_system(header(), 40) + of_system(header(depth_m=8.0), 41)
+    pings = [each for system in (40, 41) for each in of_system(
+        encode_mwc(make_ping(system, START + timedelta(seconds=system - 40))), system)]
+    later = [each for system in (40, 41) for each in of_system(navigation_bytes(START, 4), system)]
+    with Sender(source.port) as sender:
+        sender.send(*setups, *pings, *later)
+        found = swaths(poll_until(source, enough(1), wake))
+        clock.pass_by(NAVIGATION_WAIT_S + 1)  # the second need not wait for more of the first
+        found += swaths(poll_until(source, enough(1), wake))
+    depths = [ping.transducer_depth_m for ping in found if isinstance(ping, WaterColumnPing)]
+    assert depths == pytest.approx([5.0, 8.0])
+
+
+def test_a_busy_watch_does_not_give_up_parts_that_are_in_its_own_queue(
+    listen: Any, wake: threading.Event
+) -> None:
+    clock = Clock()
+    source = listen(clock=clock)
+    times = [START + timedelta(seconds=number / 100) for number in range(DATAGRAMS_PER_POLL)]
+    pings = [encode_mwc(make_ping(number, time_utc)) for number, time_utc in enumerate(times)]
+    parts = packets_of(pings[-1:], largest=PART)
+    with Sender(source.port) as sender:
+        sender.send(*pings[:-1], *parts, navigation_bytes(times[-1], 3))
+        deadline_s = time.monotonic() + PATIENCE_S
+        while source.counts()["backlog"] < len(pings) + len(parts):
+            assert time.monotonic() < deadline_s
+            wake.wait(0.01)
+            wake.clear()
+    items = source.poll()  # takes all up to the first part, and gives some
+    clock.pass_by(PARTS_WAIT_S + 1)
+    items += poll_until(source, lambda more: enough(len(pings))([*items, *more]), wake)
+    assert source.counts()["lost_parts"] == 0
 
 
 def test_done_swaths_are_not_given_again(listen: Any, wake: threading.Event) -> None:

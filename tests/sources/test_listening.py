@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -86,6 +87,21 @@ def test_what_the_kernel_has_no_room_for_is_counted() -> None:
                     break
         wait_for(lambda: len(listener) + listener.dropped == sent)
         assert listener.dropped > 0
+
+
+def test_a_kernel_that_queues_less_than_asked_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    try:
+        allowed = int(Path("/proc/sys/net/core/rmem_max").read_text())
+    except FileNotFoundError:
+        pytest.skip("no limit of this kernel's to read here")
+    monkeypatch.setattr(listening, "_RCVBUFFORCE", 9999)  # as for a user without privileges
+    for asked in (allowed, allowed * 3 // 2):
+        options = NmeaFeedOptions(name=f"asks {asked}", address="127.0.0.1")
+        Listener(options, most_datagrams=9, buffer_bytes=asked).close()
+    told = [each.getMessage() for each in caplog.records if "rmem_max" in each.getMessage()]
+    assert [each.partition(":")[0] for each in told] == [f"asks {allowed * 3 // 2}"]
 
 
 @pytest.fixture

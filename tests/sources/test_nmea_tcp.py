@@ -269,8 +269,8 @@ def test_lines_are_cut_the_same_however_they_come(size: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"port": 0}, {"port": 70_000}, {"host": ""}, {"host": "gate..way"}, {"silent_limit_s": 0},
-              {"longest_pause_s": 0}, {"queue_lines": 0}])
+    "wrong", [{"port": 0}, {"port": 70_000}, {"host": ""}, {"host": "gate..way"},
+              {"silent_limit_s": 0}, {"longest_pause_s": 0}, {"queue_lines": 0}])
 def test_servers_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="expected"):
         NmeaTcpOptions(**{"host": "gateway", "port": 4001} | wrong)
