@@ -54,7 +54,7 @@ def _hanging(watch: Mapping[str, Any], answered_utc: str | None) -> list[str]:
 def _failing(watch: Mapping[str, Any]) -> list[str]:
     told = [source for source in watch.get("each_source", ()) if source.get("failing")]
     if told:
-        return [f"source {source['name']} cannot be read: {source['failing']}" for source in told]
+        return [f"source {source['name']} fails: {source['failing']}" for source in told]
     failing = watch.get("sources", {}).get("failing", 0)
     if failing:
         return [f"{failing} of the sources cannot be read; the log says which and why"]

@@ -90,7 +90,7 @@ def _labelled(watch: Mapping[str, Any]) -> Iterator[tuple[str, str, str, _Sample
         kind = "counter" if key in ("dropped", "broken") else "gauge"
         name = f"source_{key}" + ("_total" if kind == "counter" else "")
         yield name, kind, help_text, [({"source": each["name"]}, each.get(key)) for each in sources]
-    yield ("source_failing", "gauge", "1 while the source cannot be read.",
+    yield ("source_failing", "gauge", "1 while the source, or part of it, cannot be read.",
            [({"source": each["name"]}, int(bool(each.get("failing")))) for each in sources])
     disks = watch.get("disks") or ()
     for key in ("free_bytes", "total_bytes"):

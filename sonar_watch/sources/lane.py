@@ -12,6 +12,9 @@ from sonar_watch.sources.source import Source, SourceState, data_time_s, is_swat
 _log = logging.getLogger(__name__)
 
 BUFFERED_PER_SOURCE = 64
+MOST_TOLD = 100
+"""Reasons for failing that are remembered, so that each is told once."""
+
 RETRY_S = 5.0
 """A source that failed is asked again after this pause."""
 
@@ -88,7 +91,7 @@ class Lane:
         return True
 
     def counts(self) -> dict[str, int]:
-        """Return the counts of the source; one that fails is "failing", and no longer "scanning"."""
+        """Return the counts of the source; one that fails is "failing", not "scanning"."""
         counts = self.source.counts()
         if self.failing:
             counts = counts | {"failing": counts.get("failing", 0) + 1, "scanning": 0}
@@ -97,7 +100,8 @@ class Lane:
     def state(self, now_s: float) -> SourceState:
         """Return how the source is; `now_s` as given to `fill`."""
         counts = self.counts()
-        quiet = "it has nothing to read from; the log says why" if counts.get("failing") else ""
+        part = "{} of its folders, files or connections; the log says which and why"
+        quiet = part.format(counts["failing"]) if counts.get("failing") else ""
         return SourceState(
             name=self.source.name,
             counts=counts | {"backlog": counts.get("backlog", 0) + len(self.queue)},
@@ -128,6 +132,8 @@ class Lane:
         self._retry_s = now_s + RETRY_S
         self._reason = reason = f"{type(error).__name__}: {error}"
         if reason not in self._told:
+            if len(self._told) >= MOST_TOLD:  # reasons that carry a number never end
+                self._told.clear()
             self._told.add(reason)
             _log.error("source %s fails, tried again every %g s: %s",
                        self.source.name, RETRY_S, reason)

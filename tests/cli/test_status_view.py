@@ -76,7 +76,7 @@ def test_a_watch_that_hangs_is_not_healthy() -> None:
 def test_what_is_wrong_comes_first() -> None:
     warning = {"name": "no_ping", "since_utc": "2026-01-02T03:04:05Z", "text": "no new ping: look"}
     lines = page({**WATCH, "warnings": [warning]}).splitlines()
-    assert lines[0] == "WRONG source [red]gps cannot be read: OSError: no route to host"
+    assert lines[0] == "WRONG source [red]gps fails: OSError: no route to host"
     assert lines[1] == "WRONG no new ping: look"
     assert any(line.startswith("[red]gps") and "3 dropped" in line for line in lines)
 
