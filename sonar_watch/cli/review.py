@@ -24,7 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--confirm", dest="verdict", action="store_const", const="confirmed", help="it is a plume"
     )
     verdict.add_argument(
-        "--reject", dest="verdict", action="store_const", const="rejected", help="it is none"
+        "--reject", dest="verdict", action="store_const", const="rejected",
+        help="it is none: a live watch takes it back, for good",
     )
     parser.add_argument("--by", default=None, metavar="NAME", help="who says so (default: you)")
     parser.add_argument("--note", default="", metavar="TEXT", help="such as the CTD that saw it")
@@ -34,7 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ENDPOINT",
         help="where the watch answers requests (default: %(default)s)",
     )
-    parser.add_argument("--timeout", type=positive, default=5.0, metavar="S")
+    parser.add_argument(
+        "--timeout",
+        type=positive,
+        default=5.0,
+        metavar="S",
+        help="seconds to wait for its answer (default: %(default)g)",
+    )
     add_client_keys(parser)
 
 
