@@ -52,10 +52,12 @@ class FolderState:
         When, in seconds that only grow.
     files : int or None
         Files in it.
-    newest, newest_bytes
-        The raw file changed last: name and bytes; "" and 0 when there is none.
+    newest : str
+        Name of the raw file changed last, as far as the times of files are right; "" = none.
+    raw_bytes : int
+        Size of all raw files.
     grown_s : float or None
-        When it was last seen to have grown; None when it never was.
+        When they were last seen to have grown; None when they never were.
     disk, free_bytes, total_bytes : int or None
         Its disk's number and room.
     error : str
@@ -66,7 +68,7 @@ class FolderState:
     looked_s: float
     files: int | None = None
     newest: str = ""
-    newest_bytes: int = 0
+    raw_bytes: int = 0
     grown_s: float | None = None
     disk: int | None = None
     free_bytes: int | None = None
@@ -157,36 +159,31 @@ def look_at(folder: WatchedFolder, before: FolderState | None, now_s: float) -> 
         return state
     if not folder.raw:
         return replace(state, files=sum(1 for _ in _entries(folder)))
-    raw = [entry for entry in _entries(folder) if Path(entry.name).suffix.lower() in RAW_SUFFIXES]
-    newest = max(((_changed_s(entry), entry) for entry in raw), key=lambda pair: pair[0],
-                 default=None)  # fmt: skip
-    state = replace(state, files=len(raw))
-    return state if newest is None else _with_newest(state, newest[1], before, now_s)
+    raw = [(status.st_mtime, entry.name, status.st_size)
+           for entry in _entries(folder) if Path(entry.name).suffix.lower() in RAW_SUFFIXES
+           and (status := _status(entry)) is not None]  # fmt: skip
+    if not raw:
+        return replace(state, files=0)
+    changed_s, newest, _ = max(raw)
+    total = sum(size for *_, size in raw)
+    grown_s = _grown_s(total, changed_s, before, now_s)
+    return replace(state, files=len(raw), newest=newest, raw_bytes=total, grown_s=grown_s)
 
 
-def _with_newest(
-    state: FolderState, entry: os.DirEntry[str], before: FolderState | None, now_s: float
-) -> FolderState:
+def _grown_s(
+    total: int, changed_s: float, before: FolderState | None, now_s: float
+) -> float | None:
+    """Sizes tell, not times: a file server's clock may be hours off. Only at first times do."""
+    if before is None:
+        return now_s if time.time() - changed_s < FRESH_S else None
+    return now_s if total > before.raw_bytes else before.grown_s
+
+
+def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
     try:
-        status = entry.stat()
-    except OSError:
-        return state
-    grown_s = before.grown_s if before else None
-    fresh = time.time() - status.st_mtime < FRESH_S
-    same = before is not None and before.newest == entry.name
-    changed = (before is not None and not same) or (
-        same and before is not None and status.st_size > before.newest_bytes
-    )
-    if changed or (before is None and fresh):
-        grown_s = now_s
-    return replace(state, newest=entry.name, newest_bytes=status.st_size, grown_s=grown_s)
-
-
-def _changed_s(entry: os.DirEntry[str]) -> float:
-    try:
-        return entry.stat().st_mtime
+        return entry.stat()
     except OSError:  # just renamed or deleted
-        return 0.0
+        return None
 
 
 def _entries(folder: WatchedFolder) -> Iterator[os.DirEntry[str]]:

@@ -104,7 +104,14 @@ def test_what_lies_in_a_folder_of_raw_files(tmp_path: Path) -> None:
     assert (second.files, second.newest, second.grown_s) == (2, "2.kmwcd_frag", 20.0)
     assert look_at(folder, second, 30.0).grown_s == 20.0
     new.write_bytes(b"1234")
-    assert look_at(folder, second, 40.0).grown_s == 40.0
+    third = look_at(folder, second, 40.0)
+    assert third.grown_s == 40.0
+    os.utime(old, (4e9, 4e9))  # written while the file server's clock was wrong
+    new.write_bytes(b"12345")
+    fourth = look_at(folder, third, 50.0)
+    assert (fourth.newest, fourth.grown_s) == ("1.kmall", 50.0)
+    old.unlink()
+    assert look_at(folder, fourth, 60.0).grown_s == 50.0
 
 
 class Clocks:
