@@ -57,7 +57,7 @@ def test_a_night_has_no_plume_and_much_else() -> None:
 
 def test_a_shallow_night_has_wrecks_and_walls() -> None:
     shallow, deep = (Plan(kind="night", seed=9, depth_m=depth, hours=1.5).survey().scene
-                     for depth in (300.0, 1500.0))
+                     for depth in (50.0, 1500.0))
     assert len(shallow.wrecks) >= 2
     assert len(shallow.walls) >= 1
     assert (deep.wrecks, deep.walls) == ((), ())
