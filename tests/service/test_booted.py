@@ -99,6 +99,7 @@ def test_it_starts_watches_and_says_so(running: Machine) -> None:
     level = re.search(r"sonar-watch.service: ([0-9.]+)", exposed)
     assert level is not None, exposed
     assert float(level[1]) <= 2.0
+    assert running.show("MemoryMax") == str(4 << 30)
     assert "sonar_watch.daemon: ready" in running.journal("--priority=info")
     assert "Traceback" not in running.journal()
 
@@ -115,6 +116,21 @@ def test_bad_settings_are_refused_while_it_watches_and_end_a_start_for_good(
     wait_for(lambda: running.show("ActiveState") == "failed", "the end")
     assert running.show("ExecMainStatus") == "78"
     assert running.show("NRestarts") == "0"
+
+
+def test_it_reads_the_keys_made_as_its_user(running: Machine) -> None:
+    keys = CONFIG.replace("sonar_watch.yaml", "keys")
+    as_user = ("runuser", "-u", "sonar-watch", "--", "sonar-watch", "keys")
+    running.run(*as_user, "make", keys)
+    running.run("sonar-watch", "keys", "make", "/root/keys", "--name", "bridge")
+    running.run("install", "-m", "644", "/root/keys/bridge.key", "/tmp/bridge.key")
+    running.run(*as_user, "allow", keys, "/tmp/bridge.key")
+    running.write(CONFIG, GOOD + "alerts:\n  curve_secret: keys/watch.key_secret\n"
+                                 "  curve_allowed: keys/allowed\n")  # fmt: skip
+    running.run("systemctl", "restart", "sonar-watch")
+    told = running.run("sonar-watch", "status", "--key", "/root/keys/bridge.key_secret",
+                       "--server-key", f"{keys}/watch.key", "--json")  # fmt: skip
+    assert '"frames":' in told
 
 
 def test_killed_it_comes_back(running: Machine) -> None:
