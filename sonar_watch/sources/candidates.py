@@ -168,14 +168,13 @@ class Candidates:
         self._waiting[name] = Candidate(path, marks, now_s - quiet_s, first_seen_s)
         self._fresh.append(name)
 
-    def end_pass(self, *, saw_all: bool) -> None:
-        """Forget, after a pass that saw all, settled pictures not admitted since the last: gone."""
+    def end_pass(self, is_hidden: Callable[[Path], bool]) -> None:
+        """Forget settled pictures not admitted since the last pass: gone, unless out of sight."""
         self._is_backlog = False
-        if not saw_all:
-            return
-        for gone in self._settled.keys() - self._seen:
-            del self._settled[gone]
-            self.unreadable.discard(Path(gone))
+        for name in self._settled.keys() - self._seen:
+            if not is_hidden(Path(name)):
+                del self._settled[name]
+                self.unreadable.discard(Path(name))
         self._seen.clear()
 
     def is_unchanged(self, path: Path) -> bool:

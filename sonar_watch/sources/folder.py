@@ -171,8 +171,8 @@ class ImageFolderSource:
                 self._candidates.pass_over(path)
             else:
                 self._candidates.admit(path, now_s)
-        if complete:  # what lies in a folder that could not be listed is out of sight, not gone
-            self._candidates.end_pass(saw_all=not self._scan.failing)
+        if complete:
+            self._candidates.end_pass(self._scan.hides)
             if self._live:
                 self._watch.arm()
 

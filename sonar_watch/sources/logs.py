@@ -72,6 +72,7 @@ class _Tail:
         self.name = printable(path.name)
         self.last_s = float("-inf")
         self.at_end = False
+        self.told = ""
         self._offset = 0
         self._rest = b""
 
@@ -176,10 +177,19 @@ class NmeaLogSource:
             return
         if not self._live and self._scan.passes:
             return
-        for path in self._scan.step(self._clock()) or ():
+        found = self._scan.step(self._clock())
+        for path in found or ():
             known = path in self._tails or not path.match(self._options.pattern)
             if not known and is_navigation_log(path):
                 self._tails[path] = _Tail(path)
+        if found is not None and self._live:
+            self._forget_gone(set(found))
+
+    def _forget_gone(self, found: set[Path]) -> None:
+        """Let go of files that were moved to an archive."""
+        for path in self._tails.keys() - found:
+            if not self._scan.hides(path):
+                del self._tails[path]
 
     def _turn(self) -> list[_Tail]:
         if self._live:
@@ -191,9 +201,12 @@ class NmeaLogSource:
         try:
             lines = tail.read(final=not self._live)
         except OSError as error:
-            _log.warning("%s: %s", tail.path.name, error)
+            if str(error) != tail.told:
+                tail.told = str(error)
+                _log.warning("%s: %s", tail.path.name, error)
             tail.at_end = True  # live: looked for again at the next turn
             return []
+        tail.told = ""
         items: list[SourceItem] = []
         for offset, line in lines:
             items += self._parse(tail, offset, line)

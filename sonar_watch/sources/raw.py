@@ -150,8 +150,22 @@ class RawFolderSource:
             self._watch.arm()
             for stream in self._streams.values():
                 stream.review()
+            self._forget_gone(set(found))
         if self._scan.passes:
             self._place_new(now_s)
+
+    def _forget_gone(self, found: set[Path]) -> None:
+        """Let go of files that were moved to an archive: a cruise has thousands of them."""
+        hides = self._scan.hides
+        gone = {line for stream in self._streams.values() for line in stream.forget_gone(hides)}
+        if gone:
+            self._lines = {key: line for key, line in self._lines.items() if line not in gone}
+            self._line_of = {
+                path: line for path, line in self._line_of.items() if line not in gone
+            }
+        for path in self._hidden.keys() - found:
+            if not hides(path):
+                del self._hidden[path]
 
     def _admit(self, path: Path, now_s: float, *, is_backlog: bool = False) -> None:
         if path.name.startswith(".") or not is_raw(path) or size_of(path) < 0:

@@ -160,6 +160,10 @@ class FolderScan:
         """How many folders could not be listed in the last pass."""
         return len(self._told)
 
+    def hides(self, path: Path) -> bool:
+        """Return True for what lies where the last pass could not look: unknown, not gone."""
+        return any(path.is_relative_to(folder) for folder in self._told)
+
     def piece(self, now_s: float, most: int) -> tuple[list[Path], bool]:
         """Look at up to `most` files; return them, and True when that completes a pass."""
         if self._pass is None:

@@ -151,6 +151,23 @@ class LineStream:
         if grown and reader is not None and grown[0].order < reader.line.order:
             self._set_back()
 
+    def forget_gone(self, is_hidden: Callable[[Path], bool]) -> list[Line]:
+        """Forget, and return, lines read to their end whose files are gone; the last few stay.
+
+        Files that are `is_hidden` are out of sight, not gone. Should files come back, the ledger
+        knows how far they were read.
+        """
+        known = self._lines[: max(0, len(self._lines) - LINES_REMEMBERED)]
+        held = [reader.line for reader in self._readers]
+        gone = [
+            line for line in known
+            if line.complete and line not in held and not line.sizes()
+            and not any(map(is_hidden, line.files.values()))
+        ]
+        for line in gone:
+            self._lines.remove(line)
+        return gone
+
     def _set_back(self) -> None:
         """Let an earlier line go first whose twin came late; this one is read again after it."""
         for reader in self._readers:
