@@ -52,7 +52,10 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
             name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
         )
         command.add_argument(
-            "--log-level", choices=("debug", "info", "warning", "error"), default=None
+            "--log-level",
+            choices=("debug", "info", "warning", "error"),
+            default=None,
+            help="what is logged (default: info; `run`: as in the settings)",
         )
         if only is None or only == name:
             _module(name).add_arguments(command)

@@ -18,7 +18,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ENDPOINT",
         help="where the watch answers requests (default: %(default)s)",
     )
-    parser.add_argument("--timeout", type=positive, default=3.0, metavar="S")
+    parser.add_argument(
+        "--timeout",
+        type=positive,
+        default=3.0,
+        metavar="S",
+        help="seconds to wait for an answer (default: %(default)s)",
+    )
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--json", action="store_true", help="one JSON line instead of tables")
     how.add_argument(

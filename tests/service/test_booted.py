@@ -129,7 +129,7 @@ def test_it_reads_the_keys_made_as_its_user(running: Machine) -> None:
                                  "  curve_allowed: keys/allowed\n")  # fmt: skip
     running.run("systemctl", "restart", "sonar-watch")
     told = running.run("sonar-watch", "status", "--key", "/root/keys/bridge.key_secret",
-                       "--server-key", f"{keys}/watch.key", "--json")  # fmt: skip
+                       "--server-key", f"{keys}/watch.key", "--json", check=False)  # fmt: skip
     assert '"frames":' in told
 
 
