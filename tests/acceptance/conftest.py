@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from busyness import on_this_machine
 from watching import Daemon, alerts_of
 
 from sonar_watch.simulation.cruise import Survey, demo_survey
@@ -48,7 +49,7 @@ def cruise(tmp_path_factory: pytest.TempPathFactory) -> RecordedCruise:
     out = folder / "replayed"
     command = [sys.executable, "-m", "sonar_watch", "replay", "--out", str(out)]
     inputs = [str(folder / "raw"), str(folder / "images")]
-    subprocess.run([*command, *inputs], check=True, timeout=120)
+    subprocess.run([*command, *inputs], check=True, timeout=on_this_machine(120))
     return RecordedCruise(folder, swaths, alerts_of(out), out)
 
 

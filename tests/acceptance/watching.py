@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from busyness import on_this_machine
 
 from sonar_watch.alerts.reading import JournalReader
 from sonar_watch.alerts.subscriber import read_status
@@ -23,9 +24,10 @@ DEADLINE_S = 90.0
 
 def wait_for(done: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
     """Poll until `done`, with a deadline; fails with what was waited for."""
+    deadline_s = on_this_machine(deadline_s)
     end = time.monotonic() + deadline_s
     while not done():
-        assert time.monotonic() < end, f"waited {deadline_s} s for {what}"
+        assert time.monotonic() < end, f"waited {deadline_s:.0f} s for {what}"
         time.sleep(0.02)
 
 
