@@ -37,8 +37,6 @@ class Vitals:
     folders : sequence of FolderState
     hanging : (str, float) or None
         A folder that does not answer, and for how many seconds.
-    now_s : float
-        Of the seconds that only grow, as in `folders`.
     journal_bytes : int
     backlog : float
         Frames that wait ...
@@ -63,7 +61,6 @@ class Vitals:
     clock_step: ClockStep | None = None
     folders: Sequence[FolderState] = ()
     hanging: tuple[str, float] | None = None
-    now_s: float = 0.0
     journal_bytes: int = 0
     backlog: float = 0.0
     backlog_growth: tuple[float, float] | None = None

@@ -17,6 +17,9 @@ FRESH: dict[str, Any] = {
 }  # fmt: skip
 
 
+AWAY = FolderState(folder="raw", looked_s=0.0, error="No such file or directory")
+
+
 def found(**numbers: Any) -> dict[str, str]:
     return find_warnings(Vitals(**{**FRESH, **numbers}), HealthOptions())
 
@@ -55,6 +58,7 @@ def test_a_watch_that_has_just_begun_warns_of_nothing() -> None:
         ({"folders": [disk(4e8), disk(4e8, folder="raw")]}, "disk_full.data_dir", "400 MB"),
         ({"folders": [disk(4e8, folder="raw")]}, "disk_full.raw", "nothing is recorded"),
         ({"hanging": ("raw", 45.0)}, "folder_away.raw", "for 45 s"),
+        ({"folders": [AWAY]}, "folder_away.raw", "No such file or directory; is the share mounted"),
         ({"journal_bytes": 21e9}, "journal_large", "21.0 GB"),
         ({"backlog": 900, "backlog_growth": (400.0, 500.0)}, "backlog_growing", "500 more"),
         ({"device": "cuda:0", "runtime": "openvino 2026.4.1 cpu"}, "gpu_unused", "doctor"),
