@@ -37,7 +37,8 @@ class FallbackRuntime:
     """Runs the network where the options say, and where that fails on less.
 
     Out of memory, batches are halved down to one image, then the network goes to the CPU, and
-    stays there until the next start. A GPU that cannot be used at the start is done without.
+    stays there until the next start. A GPU that cannot be used at the start, or has no memory for a
+    whole batch then, is done without.
     Each step is logged and stays in `notice`. A device that is lost on the way is not survived
     here (`DeviceLostError`: only a new process helps), nor an inference that hangs
     (`StuckTimer`).
