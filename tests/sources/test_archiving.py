@@ -92,6 +92,20 @@ def test_lines_that_were_archived_are_forgotten(
     assert len(swaths(look(source, clock))) == 3  # type: ignore[arg-type]
 
 
+def test_the_file_that_is_left_of_two_is_not_read_again(
+    tmp_path: Path, source: RawFolderSource, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, twin = write_line(tmp_path, 0)
+    write_line(tmp_path, 1)
+    assert len(swaths(look(source, clock, 400.0))) == 6  # type: ignore[arg-type]
+    with caplog.at_level(logging.INFO):
+        first.unlink()
+        assert look(source, clock) == []
+        twin.unlink()
+        assert look(source, clock) == []
+    assert not caplog.records
+
+
 def test_lines_that_come_back_are_not_given_again(tmp_path: Path, clock: Clock) -> None:
     (tmp_path / "raw").mkdir()
     ledger = Ledger()
