@@ -33,6 +33,7 @@ COMMANDS = {
     "simulate": "write a simulated cruise, or a training set",
     "train": "train a detector",
     "evaluate": "score a detector on pictures and cruises with truth, and people's picks",
+    "bench": "measure how soon alerts come from this machine under load",
     "check-config": "check a configuration file, or print the default one",
     "doctor": "look at this machine and say what to do about what is wrong",
 }
