@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 PREFIX = "sonar_watch_"
@@ -98,6 +99,10 @@ def _labelled(watch: Mapping[str, Any]) -> Iterator[tuple[str, str, str, _Sample
                [({"folder": disk["folder"]}, disk.get(key)) for disk in disks])
     yield ("warning", "gauge", "1 while the warning stands.",
            [({"name": each["name"]}, 1) for each in watch.get("warnings") or ()])
+    if "told_utc" in watch:
+        told_s = datetime.fromisoformat(watch["told_utc"]).timestamp()
+        yield ("told_timestamp_seconds", "gauge", "When the watch said all this, since 1970.",
+               [({}, told_s)])
     if "runtime" in watch:
         about = {key: str(watch.get(key)) for key in ("weights", "runtime")}
         yield "info", "gauge", "What looks for plumes.", [(about, 1)]

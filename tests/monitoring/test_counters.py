@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from sonar_watch.monitoring import Monitor, complaints, reason_kind
+from sonar_watch.monitoring import Monitor, complaints, prometheus_text, reason_kind
 
 
 class Clock:
@@ -70,6 +70,11 @@ def test_prometheus_text():
     assert all(line.startswith("# ") or sample.fullmatch(line) for line in lines)
     names = [line.split()[2] for line in lines if line.startswith("# TYPE")]
     assert len(names) == len(set(names))
+
+
+def test_a_monitor_can_see_that_the_numbers_are_old():
+    text = prometheus_text({"told_utc": "2026-01-02T03:04:05.500000Z"})
+    assert "\nsonar_watch_told_timestamp_seconds 1767323045.5\n" in text
 
 
 def test_a_name_is_a_counter_or_a_gauge():
