@@ -82,8 +82,11 @@ def test_settings_are_read_anew_and_bad_ones_refused(service: Service) -> None:
     assert "line 1: unknown key vetos" in service.log()
     put_pictures(service.folder / "in", 2, 2)
     wait_for(lambda: len(service.frames()) == 4, "the watch to go on")
-    status = read_status(service.settings["alerts"]["request"], 10.0)
-    assert "unknown key vetos" in status["watch"]["notice"]
+
+    def notice() -> str:
+        return str(read_status(service.settings["alerts"]["request"], 10.0)["watch"]["notice"])
+
+    wait_for(lambda: "unknown key vetos" in notice(), "the next status")  # one a second
 
     service.forget()
     service.write()
