@@ -30,7 +30,8 @@ MOST_MB_A_DAY = 48.0
 """What memory may rise in a day after the first two hours, by a straight line."""
 
 MOST_MB_APART = 40.0
-MOST_BYTES_A_FRAME = 4000.0
+MOST_BYTES_A_FRAME = 2000.0
+"""A swath takes about 700 bytes, its detections and alerts the rest."""
 
 
 @pytest.fixture
