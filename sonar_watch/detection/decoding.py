@@ -16,6 +16,9 @@ from sonar_watch.errors import InferenceError
 MAX_CANDIDATES = 1000
 """Most confident boxes kept before the thinning; a network that cries everywhere stays cheap."""
 MAX_DETECTIONS = 300
+NESTED = 0.7
+"""A box of which more than this share lies in a surer one of its class is a part of that: a strand
+of a plume, not another plume."""
 
 
 def decode(
@@ -39,8 +42,8 @@ def decode(
     confidence : float
         Boxes below it are dropped.
     iou : float
-        Of two boxes of one class that overlap more, the less confident is dropped (not for head
-        "end2end").
+        Of two boxes of one class that overlap more, or of which one lies in the other by more than
+        `NESTED`, the less confident is dropped (not for head "end2end").
 
     Raises
     ------
@@ -51,7 +54,7 @@ def decode(
     rows = rows[rows[:, 4] >= confidence]
     rows = rows[np.argsort(-rows[:, 4], kind="stable")][:MAX_CANDIDATES]
     if entry.head != "end2end":
-        rows = rows[thin_out(rows[:, :4], rows[:, 5], iou)]
+        rows = rows[thin_out(rows[:, :4], rows[:, 5], iou, NESTED)]
     rows = rows[:MAX_DETECTIONS]
     if not np.all(np.isfinite(rows)):
         raise InferenceError(f"{entry.name}: the network put out values that are not finite")
@@ -91,7 +94,7 @@ def _raw_rows(raw: npt.NDArray[Any], entry: WeightsEntry) -> Float32Array:
 
 
 def thin_out(
-    xyxy: npt.NDArray[Any], class_id: npt.NDArray[Any], iou: float
+    xyxy: npt.NDArray[Any], class_id: npt.NDArray[Any], iou: float, nested: float = 1.0
 ) -> npt.NDArray[np.intp]:
     """Return the indices kept: of two boxes of one class that overlap, the first.
 
@@ -102,6 +105,8 @@ def thin_out(
     class_id : ndarray, shape (n,)
     iou : float
         Intersection over union above which two boxes are the same.
+    nested : float
+        Share of the smaller box in the larger above which they are the same, too; 1 is never.
 
     Returns
     -------
@@ -117,6 +122,7 @@ def thin_out(
         height = np.minimum(bottom[best], bottom[rest]) - np.maximum(top[best], top[rest])
         shared = np.maximum(width, 0) * np.maximum(height, 0)
         same = shared > iou * (area[best] + area[rest] - shared)
+        same |= shared > nested * np.minimum(area[best], area[rest])
         waiting = rest[~(same & (class_id[rest] == class_id[best]))]
     return np.array(kept, np.intp)
 

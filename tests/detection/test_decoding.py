@@ -102,3 +102,17 @@ def test_thinning_keeps_a_box_unless_a_kept_one_before_covers_it(
                for k in kept):
             kept.append(index)
     assert thin_out(boxes, classes, 0.5).tolist() == kept
+
+
+def test_a_strand_within_a_plume_is_no_other_plume() -> None:
+    boxes = np.array([
+        [0, 0, 20, 40], [2, 10, 9, 39], [18, 0, 30, 40], [0, 0, 40, 41], [3, 3, 9, 9],
+    ], float)  # a plume, its strand, one beside it, one about it, a fish within it
+    classes = np.array([0, 0, 0, 0, 1])
+    assert thin_out(boxes, classes, 0.7, 0.7).tolist() == [0, 2, 4]
+    assert thin_out(boxes, classes, 0.7).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_decoding_drops_what_is_nested() -> None:
+    raw = np.array([[16, 16, 20, 24, 0.9, 0], [16, 16, 4, 20, 0.8, 0]], np.float32).T
+    assert len(decode(raw, entry("nms"), HOW, confidence=0.25, iou=0.5)) == 1
