@@ -33,7 +33,7 @@ def written_down() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("page", "line"), written_down())
 def test_a_command_line_that_is_written_down_can_be_given(page: str, line: str) -> None:
-    words = shlex.split(line, comments=True)[1:]
+    words = shlex.split(line.partition(" > ")[0], comments=True)[1:]
     if len(words) == 1 or words[-1] in ("…", "..."):  # names the command, not a line to give
         assert words[0] in COMMANDS
         return
