@@ -22,6 +22,10 @@ from sonar_watch.simulation.terrain import random_seabed
 EMPTY, PLUMES = 0.25, 0.55
 """Shares of scenes with nothing to box and with plumes; the others hold look-alikes only."""
 
+WALLS_TO_M = 60.0
+"""Nobody builds quays in deeper water: a wall that stands free on a flat seabed in 300 m is nothing
+at sea, and looks like a plume to anyone."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Strip:
@@ -103,6 +107,6 @@ def _wrecks(strip: _Strip, depth_m: float) -> tuple[Wreck, ...]:
 
 
 def _walls(strip: _Strip, depth_m: float) -> tuple[Wall, ...]:
-    if strip.rng.random() > (0.15 if depth_m < 300 else 0.04):
+    if strip.rng.random() > 0.3 or depth_m > WALLS_TO_M:
         return ()
     return (random_wall(strip.rng, *strip.place(), depth_m, strip.heading_deg),)

@@ -18,6 +18,7 @@ from sonar_watch.errors import ConfigurationError
 from sonar_watch.simulation.cruise import Line, Survey, ping_cycle_s, random_survey
 from sonar_watch.simulation.fish import random_dolphins
 from sonar_watch.simulation.played import deepened_survey, injected_survey, untouched_survey
+from sonar_watch.simulation.random_scene import WALLS_TO_M
 from sonar_watch.simulation.recordings import Recording, read_recording
 from sonar_watch.simulation.scene import Scene
 from sonar_watch.simulation.sounders import FAMILIES, Sounder, random_sounder, sounder_for
@@ -36,9 +37,8 @@ APART_OF_DEPTH, APART_M = 0.8, 150.0
 """Plumes lie this far apart along the line, so that an event belongs to one of them."""
 
 SCHOOL_EVERY_M, DOLPHINS_EVERY_M, WRECK_EVERY_M, WALL_EVERY_M = 250.0, 3000.0, 3000.0, 5000.0
-WRECKS_TO_M, WALLS_TO_M = 800.0, 60.0
-"""Deeper a sounder hardly shows a wreck, and nobody builds quays: a wall that stands free on a flat
-seabed in 300 m of water is nothing at sea, and looks like a plume to anyone."""
+WRECKS_TO_M = 800.0
+"""Deeper a sounder hardly shows one."""
 
 BUSY_SPOKES, BUSY_DASHES, BUSY_FISH = 0.25, 0.1, 40
 """What a busy night has at least; the rest is drawn as for any cruise."""
