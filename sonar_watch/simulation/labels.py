@@ -19,7 +19,7 @@ FAINTEST_DB = 5.0
 
 _SMALLEST_PX = {"signal": (6.0, 20.0), "noise": (6.0, 12.0)}
 """Narrower or lower boxes are not labelled: nobody would draw them. A plume of 20 px in a fan
-1024 px wide lies within the bottom's own echo for the most part: of 38 of 8 dB and more one was
+1024 px wide lies within the bottom's own echo for the most part: of 43 of 8 dB and more one was
 found, and in the others a person saw nothing."""
 
 _SEABED_MARGIN = 1.02
