@@ -98,8 +98,8 @@ def test_every_scene_can_be_heard(family: str, depth_m: float) -> None:
 
 
 def test_surveys_get_look_alikes_and_stay_as_they_are_without() -> None:
-    plain = [random_survey(seed, depth_m=100.0) for seed in range(40)]
-    alike = [random_survey(seed, depth_m=100.0, look_alikes=True) for seed in range(40)]
+    plain = [random_survey(seed, depth_m=50.0) for seed in range(40)]
+    alike = [random_survey(seed, depth_m=50.0, look_alikes=True) for seed in range(40)]
     for names in ("dolphins", "wrecks", "walls"):
         assert not any(getattr(survey.scene, names) for survey in plain)
         assert 0 < sum(bool(getattr(survey.scene, names)) for survey in alike) < 20
