@@ -17,10 +17,8 @@ CLASS_NAMES = ("signal", "noise")
 FAINTEST_DB = 5.0
 """True boxes below this contrast are not labelled."""
 
-_SMALLEST_PX = {"signal": (6.0, 20.0), "noise": (6.0, 12.0)}
-"""Narrower or lower boxes are not labelled: nobody would draw them. A plume of 20 px in a fan
-1024 px wide lies within the bottom's own echo for the most part: of 43 of 8 dB and more one was
-found, and in the others a person saw nothing."""
+_SMALLEST_PX = (6.0, 12.0)
+"""Narrower or lower boxes are not labelled: nobody would draw them."""
 
 _SEABED_MARGIN = 1.02
 
@@ -79,8 +77,7 @@ def label_of(box: TrueBox, geometry: FrameGeometry) -> Label | None:
     width, height = right - left, low - top
     if width <= 0 or height <= 0:
         return None
-    narrowest, lowest = _SMALLEST_PX[box.class_name]
-    small = width < narrowest or height < lowest
+    small = width < _SMALLEST_PX[0] or height < _SMALLEST_PX[1]
     return Label(
         class_name=box.class_name,
         name=box.name,
