@@ -101,8 +101,7 @@ class _Sheet:
         self._found, self._truth, self._judged = found, truth, judgement
         self._confidence, self._plume = confidence, plume
         kept = judgement.confidence >= confidence
-        self.hit: BoolArray = np.zeros(len(judgement.true_class), bool)
-        self.hit[judgement.truth[kept & (judgement.truth != NOTHING)]] = True
+        self.hit: BoolArray = judgement.found(confidence)
         is_plume = judgement.class_id == judgement.class_names.index(plume)
         self.false: BoolArray = kept & is_plume & (judgement.truth == NOTHING)
         self.surveys_found = np.array(judgement.surveys)[judgement.picture]

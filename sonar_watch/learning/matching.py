@@ -92,6 +92,12 @@ class Judgement:
     true_contrast_db: FloatArray
     true_ignored: BoolArray
 
+    def found(self, confidence: float) -> BoolArray:
+        """Return which true boxes were found at that confidence or a surer one, shape (m,)."""
+        found = np.zeros(len(self.true_class), bool)
+        found[self.truth[(self.confidence >= confidence) & (self.truth != NOTHING)]] = True
+        return found
+
 
 def match(found: Detections, truth: Detections, matching: Matching) -> BoolArray:
     """Return which found boxes are true, the most confident choosing first.

@@ -8,11 +8,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from sonar_watch.errors import ConfigurationError
 from sonar_watch.learning.intervals import share_interval
-from sonar_watch.learning.matching import NOTHING, Judgement, Matching, Selection
+from sonar_watch.learning.matching import Judgement, Matching, Selection
 from sonar_watch.learning.scores import score
 
 STEPS_DB = tuple(float(edge) for edge in range(3, 19))
@@ -131,10 +129,7 @@ def _found_between(
     asked = Selection(
         class_names=(plume,), contrast_db=contrast_db, with_ignored=True
     ).truths(judgement)
-    hit = judgement.truth[(judgement.confidence >= confidence) & (judgement.truth != NOTHING)]
-    found = np.zeros(len(asked), bool)
-    found[hit] = True
-    return int((found & asked).sum()), int(asked.sum())
+    return int((judgement.found(confidence) & asked).sum()), int(asked.sum())
 
 
 def _draw_false(judgement: Judgement, confidence: float, path: Path, plume: str) -> Path:

@@ -1,9 +1,20 @@
-"""No test of the sources leaves a thread behind."""
+"""What tests of the sources share; none leaves a thread behind."""
 
 import threading
 from collections.abc import Iterator
 
 import pytest
+from sources_builders import Clock
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def wake() -> threading.Event:
+    return threading.Event()
 
 
 @pytest.fixture(autouse=True)

@@ -36,11 +36,6 @@ EVERY = timedelta(minutes=30)
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
 def source(tmp_path: Path, clock: Clock) -> Iterator[RawFolderSource]:
     options = RawOptions(path=tmp_path, rescan_s=0.5, poll_events=True)
     source = RawFolderSource(options, Ledger(), clock=clock)

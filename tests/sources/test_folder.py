@@ -39,16 +39,6 @@ CALIBRATION = Calibration(across_track_m=(-10, 10), depth_m=(0, 8), sounder="scr
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def wake() -> threading.Event:
-    return threading.Event()
-
-
-@pytest.fixture
 def watch(tmp_path: Path, clock: Clock, wake: threading.Event) -> Iterator[Opener]:
     """Opens live sources on `tmp_path` that are closed at the end."""
     opened: list[ImageFolderSource] = []

@@ -43,16 +43,6 @@ MANY_EVENTS = 10_000
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def wake() -> threading.Event:
-    return threading.Event()
-
-
-@pytest.fixture
 def watch(clock: Clock, wake: threading.Event) -> Iterator[Opener]:
     opened: list[Live] = []
 

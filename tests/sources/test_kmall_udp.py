@@ -52,11 +52,6 @@ PROFILE = SoundSpeedProfile(
 
 
 @pytest.fixture
-def wake() -> threading.Event:
-    return threading.Event()
-
-
-@pytest.fixture
 def listen(wake: threading.Event) -> Iterator[Callable[..., KmallFeedSource]]:
     """Return a maker of sources that listen to the loopback."""
     opened: list[KmallFeedSource] = []

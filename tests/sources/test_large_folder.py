@@ -57,11 +57,6 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
 def source(tmp_path: Path, clock: Clock) -> Iterator[ImageFolderSource]:
     options = FolderOptions(path=tmp_path, rescan_s=1.0)
     opened = ImageFolderSource(options, wake=threading.Event(), clock=clock)

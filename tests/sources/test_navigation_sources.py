@@ -150,11 +150,6 @@ def test_real_logs_give_navigation_and_no_complaint() -> None:
 
 
 @pytest.fixture
-def wake() -> threading.Event:
-    return threading.Event()
-
-
-@pytest.fixture
 def feed(wake: threading.Event) -> Iterator[NmeaFeedSource]:
     source = NmeaFeedSource(
         NmeaFeedOptions(address="127.0.0.1", queue_datagrams=4), wake=wake, now=lambda: RECEIVED)

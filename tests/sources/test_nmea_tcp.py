@@ -53,11 +53,6 @@ class Server:
 
 
 @pytest.fixture
-def wake() -> threading.Event:
-    return threading.Event()
-
-
-@pytest.fixture
 def server() -> Iterator[Server]:
     made = Server()
     yield made

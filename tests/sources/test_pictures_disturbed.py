@@ -36,16 +36,6 @@ BY_FILE = Calibration(across_track_m=(-10, 10), depth_m=(0, 8), time_from="file"
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def wake() -> threading.Event:
-    return threading.Event()
-
-
-@pytest.fixture
 def watch(tmp_path: Path, clock: Clock, wake: threading.Event) -> Iterator[Opener]:
     opened: list[ImageFolderSource] = []
 

@@ -39,16 +39,6 @@ FIRST_NAME, SECOND_NAME = line_name(START), line_name(SECOND)
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def wake() -> threading.Event:
-    return threading.Event()
-
-
-@pytest.fixture
 def watch(tmp_path: Path, clock: Clock, wake: threading.Event) -> Iterator[Opener]:
     opened: list[RawFolderSource] = []
 

@@ -42,11 +42,6 @@ LATE = 4_000_000_000
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
 def watch(tmp_path: Path, clock: Clock) -> Iterator[Opener]:
     opened: list[RawFolderSource] = []
 
