@@ -29,9 +29,6 @@ _START_UTC = datetime(2026, 1, 1, tzinfo=UTC)
 BESIDE = 0.9
 """Bodies lie beside this share of the way sailed: the ship passes them, few are there all along."""
 
-REDRAWN = 0.5
-"""Of the scenes without plumes, so that two of three have some."""
-
 STRONGER_DB = (8.0, 22.0)
 """Plumes gain up to the first, and no more than to the second: most bodies are faint where the
 ship does not pass right over them, and a network is to see them at every strength."""
@@ -123,10 +120,8 @@ def _line(rng: np.random.Generator, sounder: Sounder, depth_m: float, swaths: in
 def passed_scene(
     rng: np.random.Generator, depth_m: float, *, heading_deg: float, along_m: float
 ) -> Scene:
-    """Return a random scene (see `random_scene`) with more plumes, and stronger ones."""
+    """Return a random scene (see `random_scene`) with stronger plumes."""
     scene = random_scene(rng, depth_m, heading_deg=heading_deg, along_m=along_m)
-    if not scene.plumes and rng.random() < REDRAWN:
-        scene = random_scene(rng, depth_m, heading_deg=heading_deg, along_m=along_m)
     gain, most = STRONGER_DB
     plumes = tuple(
         replace(plume, contrast_db=min(plume.contrast_db + float(rng.uniform(0, gain)), most))
