@@ -9,8 +9,13 @@ import numpy as np
 
 from sonar_watch.records import FloatArray
 
-SHOALEST_M = 5.0
-"""No terrain rises above this depth, nor above half the depth at the origin."""
+SHOALEST_SHARE = 0.2
+"""No terrain rises above this share of the depth at the origin: over less water a sounder would
+long have been given other settings, and the ship another course."""
+
+FAR_SHARE = 0.5
+"""A slope levels out towards so much less and more depth, as share of that at the origin: no
+plane goes on for the miles of a night."""
 
 
 class Feature(Protocol):
@@ -141,7 +146,7 @@ class Seabed:
     depth_m : float
         At the origin, below the surface, before waves and features.
     slope_east, slope_north : float
-        Metres of depth per metre.
+        Metres of depth per metre, at the origin.
     waves : tuple of (amplitude_m, wavelength_m, bearing_deg, phase_rad)
     features : tuple of Ridge, Escarpment, Seamount or Caldera
         Steep ones throw no acoustic shadow.
@@ -156,13 +161,15 @@ class Seabed:
     def at(self, east_m: FloatArray | float, north_m: FloatArray | float) -> FloatArray:
         """Return the depth below the surface at a place in metres from the origin."""
         east, north = np.asarray(east_m, float), np.asarray(north_m, float)
-        depth = self.depth_m + self.slope_east * east + self.slope_north * north
+        far_m = FAR_SHARE * self.depth_m
+        plane = self.slope_east * east + self.slope_north * north
+        depth = self.depth_m + far_m * np.tanh(plane / far_m)
         for amplitude, wavelength, bearing, phase in self.waves:
             along = np.sin(np.radians(bearing)) * east + np.cos(np.radians(bearing)) * north
             depth = depth + amplitude * np.sin(2 * np.pi * along / wavelength + phase)
         for feature in self.features:
             depth = depth - feature.rise(east, north)
-        return np.maximum(depth, min(SHOALEST_M, self.depth_m / 2))
+        return np.maximum(depth, SHOALEST_SHARE * self.depth_m)
 
 
 def random_seabed(rng: np.random.Generator, depth_m: float) -> Seabed:

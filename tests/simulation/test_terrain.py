@@ -44,10 +44,15 @@ def test_a_caldera_has_a_level_floor_and_a_rim() -> None:
     assert depth == pytest.approx([900.0, 900.0, 760.0, 887.0], abs=8)
 
 
-def test_terrain_stays_under_water() -> None:
+def test_terrain_stays_within_what_the_sounder_is_set_for() -> None:
     peak = Seamount(east_m=0.0, north_m=0.0, height_m=900.0, radius_m=50.0)
-    assert Seabed(depth_m=300.0, features=(peak,)).at(0.0, 0.0) == 5.0
-    assert Seabed(depth_m=4.0, features=(peak,)).at(0.0, 0.0) == 2.0
+    assert Seabed(depth_m=300.0, features=(peak,)).at(0.0, 0.0) == 60.0
+
+
+def test_a_slope_levels_out_far_away() -> None:
+    seabed = Seabed(depth_m=300.0, slope_north=0.1)
+    north_m = np.array([-20_000.0, -1.0, 1.0, 20_000.0])
+    assert seabed.at(np.zeros(4), north_m) == pytest.approx([150.0, 299.9, 300.1, 450.0])
 
 
 def test_random_seabeds_are_of_many_kinds_near_the_depth_asked_for() -> None:
