@@ -40,8 +40,9 @@ class ReplayOptions:
 
 @dataclass(slots=True)
 class _Found:
-    """What lies in one folder."""
+    """What lies in one folder; `deep` when it was named itself, with all below it."""
 
+    deep: bool = False
     pictures: list[Path] = field(default_factory=list)
     raw: list[Path] = field(default_factory=list)
     logs: list[Path] = field(default_factory=list)
@@ -64,8 +65,9 @@ def open_inputs(
 ) -> list[Source]:
     """Return finite sources for any mix of files and folders.
 
-    Folders are read with everything below them. A raw file brings its twin along. Sources keep
-    the names that they have in `options`, so that results do not depend on where files lie.
+    Folders are read with everything below them. A raw file brings along the twin beside it, not
+    one that has its name in another folder. Sources keep the names that they have in `options`,
+    so that results do not depend on where files lie.
 
     Raises
     ------
@@ -75,12 +77,13 @@ def open_inputs(
     options = options or ReplayOptions()
     folders: dict[Path, _Found] = {}
     seen: set[Path] = set()
-    for path in paths:
-        folder = path if path.is_dir() else path.parent
+    for path in sorted(paths, key=Path.is_file):  # folders first: a file of theirs is theirs
+        deep = path.is_dir()
         for file in _files_at(path):
             if (real := file.resolve()) not in seen:
                 seen.add(real)
-                folders.setdefault(folder, _Found()).sort_in(file)
+                folder = path if deep else path.parent
+                folders.setdefault(folder, _Found(deep=deep)).sort_in(file)
     return [
         source for folder, found in folders.items()
         for source in _open(folder, found, options, ledger)
@@ -112,10 +115,10 @@ def _open(
 ) -> Iterator[Source]:
     if found.raw:
         stems = {line_stem(path) for path in found.raw}
-        raw = replace(options.raw, path=folder, recursive=True)
+        raw = replace(options.raw, path=folder, recursive=found.deep)
         yield RawFolderSource(raw, ledger, live=False, only=stems)
     if found.pictures:
-        images = replace(options.images, path=folder, recursive=True)
+        images = replace(options.images, path=folder, recursive=found.deep)
         yield ImageFolderSource(images, ledger, live=False, only=found.pictures)
     for path in found.logs:
         yield NmeaLogSource(replace(options.logs, path=path), live=False)
