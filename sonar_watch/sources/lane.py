@@ -6,6 +6,7 @@ import logging
 from collections import deque
 
 from sonar_watch.errors import JournalError, SonarWatchError
+from sonar_watch.monitoring.words import in_words
 from sonar_watch.records import LineEnd, NavigationSample, SourceItem
 from sonar_watch.sources.source import Source, SourceState, data_time_s, is_swath
 
@@ -100,15 +101,24 @@ class Lane:
     def state(self, now_s: float) -> SourceState:
         """Return how the source is; `now_s` as given to `fill`."""
         counts = self.counts()
-        part = "{} of its folders, files or connections; the log says which and why"
-        quiet = part.format(counts["failing"]) if counts.get("failing") else ""
         return SourceState(
             name=self.source.name,
             counts=counts | {"backlog": counts.get("backlog", 0) + len(self.queue)},
-            failing=self._reason if self.failing else quiet,
+            failing=self._in_words(counts.get("failing", 0), now_s),
             quiet_s=None if self._given_s is None else now_s - self._given_s,
             clock_offset_s=getattr(self.source, "clock_offset_s", None),
         )
+
+    def _in_words(self, failing: int, now_s: float) -> str:
+        """Return what cannot be read and when it is tried again; "" when all can be."""
+        if not failing:
+            return ""
+        wait_s: float | None = getattr(self.source, "retry_in_s", None)
+        what = f"{failing} of its folders, files or connections"
+        if self.failing:
+            what, wait_s = self._reason, max(0.0, self._retry_s - now_s)
+        again = "" if wait_s is None else f", tried again in {in_words(wait_s)}"
+        return f"{what}{again}" + ("" if self.failing else "; the log says which and why")
 
     def _poll(self, now_s: float) -> list[SourceItem]:
         """Ask the source; a share that is away for a while does not end the watch."""

@@ -19,7 +19,7 @@ Role = Literal["navigation", "water column"]
 HEAD_BYTES = 512
 """Enough for a header, and for the serial number in the text of an #IIP."""
 
-RETRY_S, LONGEST_RETRY_S = 30.0, 3600.0
+RETRY_S, LONGEST_RETRY_S = 30.0, 240.0
 """A file that cannot be read is tried again after the first, doubled each time up to the second."""
 
 HEADER_BYTES = max(kmall_header.HEADER.size, em_header.HEADER.size)
@@ -152,7 +152,17 @@ class Line:
     @property
     def unreadable(self) -> int:
         """Files that could not be read when last tried."""
-        return sum(path not in self.files.values() for path in self._retries)
+        return len(self._waits_s)
+
+    @property
+    def retry_s(self) -> float | None:
+        """When the first of them is tried again, by the clock of `leave`; None = there are none."""
+        return min(self._waits_s, default=None)
+
+    @property
+    def _waits_s(self) -> list[float]:
+        return [until_s for path, (until_s, _) in self._retries.items()
+                if path not in self.files.values()]
 
     @property
     def order(self) -> tuple[float, str]:

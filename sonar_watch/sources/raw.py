@@ -131,6 +131,12 @@ class RawFolderSource:
             here["scanning"] = 1
         return add_counts([here, self._merger.counts()])
 
+    @property
+    def retry_in_s(self) -> float | None:
+        """Seconds until a file that could not be read is tried again; None = nothing waits."""
+        known = [s for stream in self._streams.values() if (s := stream.retry_s) is not None]
+        return max(0.0, min(known) - self._clock()) if known else None
+
     def close(self) -> None:
         """End the watching thread and close the files."""
         self._watch.close()

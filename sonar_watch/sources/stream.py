@@ -200,6 +200,11 @@ class LineStream:
         failing = sum(line.unreadable for line in self._lines)
         return counts | {"failing": failing} if failing else counts
 
+    @property
+    def retry_s(self) -> float | None:
+        """When a file that cannot be read is tried again, by `clock`; None = all can be read."""
+        return min((s for line in self._lines if (s := line.retry_s) is not None), default=None)
+
     def close(self) -> None:
         """Close the files."""
         for reader in self._readers:
