@@ -170,7 +170,8 @@ def _disks(vitals: Vitals, limits: HealthOptions) -> Found:
         free, total = folder.free_bytes, folder.total_bytes
         if free is None or not total or folder.disk in told:
             continue
-        if free < limits.disk_free_gb * 1e9 or free / total < limits.disk_free_share:
+        share = min(limits.disk_free_share * total, limits.disk_free_enough_gb * 1e9)
+        if free < max(limits.disk_free_gb * 1e9, share):
             told |= {folder.disk} - {None}
             data = folder.folder == "data_dir"
             what = "the data folder" if data else f"source {folder.folder}"

@@ -48,6 +48,9 @@ class HealthOptions:
     disk_free_gb, disk_free_share : float
         Least room on the disk of the data folder and of each source folder, in 10^9 bytes and
         as a share of the disk, 0 to 1; less than either is too little.
+    disk_free_enough_gb : float
+        More than this, in 10^9 bytes, is enough whatever share of a large disk it is: five hours
+        of a sounder that writes 10 GB an hour, time to make room.
     journal_gb : float
         Size of the journal, in 10^9 bytes.
     backlog_frames : int
@@ -71,6 +74,7 @@ class HealthOptions:
     clock_offset_s: float = 5.0
     disk_free_gb: float = 1.0
     disk_free_share: float = 0.05
+    disk_free_enough_gb: float = 50.0
     journal_gb: float = 20.0
     backlog_frames: int = 200
     backlog_growing_s: float = 300.0
@@ -81,10 +85,14 @@ class HealthOptions:
                 raise ConfigurationError(
                     f"health: {name}: expected a number above 0, received {getattr(self, name)}"
                 )
-        if not (self.disk_free_gb >= 0 and 0 <= self.disk_free_share < 1):
+        least_gb, share, enough_gb = (
+            self.disk_free_gb, self.disk_free_share, self.disk_free_enough_gb
+        )  # fmt: skip
+        if not (least_gb >= 0 and 0 <= share < 1 and enough_gb >= 0):
             raise ConfigurationError(
-                "health: expected disk_free_gb of 0 or more and disk_free_share of 0 to below 1, "
-                f"received {self.disk_free_gb}, {self.disk_free_share}"
+                "health: expected disk_free_gb and disk_free_enough_gb of 0 or more and "
+                "disk_free_share of 0 to below 1, "
+                f"received {least_gb}, {enough_gb} and {share}"
             )
         if self.prometheus is not None:
             loopback_address(self.prometheus)

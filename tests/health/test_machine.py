@@ -4,31 +4,14 @@ from __future__ import annotations
 
 import gc
 import os
-import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from health_builders import LiveWatch, limits, wait_until
 
 from sonar_watch.health.folders import FolderLooks, FolderState, WatchedFolder, look_at
 from sonar_watch.health.machine import ClockWatch, process_numbers
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real filesystem of 8 MB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "sonar", str(place)]
-    try:
-        subprocess.run(mount, check=True, capture_output=True, timeout=10)
-    except (OSError, subprocess.SubprocessError) as error:
-        pytest.skip(f"a filesystem cannot be mounted here: {error}")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True, timeout=10)
 
 
 def test_a_disk_that_fills_is_told_before_it_is_full(small_disk: Path, tmp_path: Path) -> None:
