@@ -15,7 +15,7 @@ from sonar_watch.health.hearing import Hearing
 from sonar_watch.health.machine import ClockWatch, process_numbers
 from sonar_watch.health.rules import Vitals, find_warnings
 from sonar_watch.monitoring import Monitor, Warnings, prometheus_text
-from sonar_watch.monitoring.metrics_server import MetricsServer
+from sonar_watch.monitoring.metrics_server import MetricsDoor
 from sonar_watch.monitoring.windows import Growth
 from sonar_watch.records import SourceItem, iso_utc
 from sonar_watch.settings import Settings
@@ -63,11 +63,6 @@ class Health:
         Returns what runs the detector.
     clock, ticks : callable
         Seconds since 1970-01-01 UTC; seconds that only grow.
-
-    Raises
-    ------
-    SonarWatchError
-        The port of the metrics cannot be had.
     """
 
     def __init__(
@@ -95,7 +90,7 @@ class Health:
         self._asked_s = -SELDOM_S
         self._last: dict[str, Any] = {}
         self._metrics = (
-            MetricsServer(self.limits.prometheus, lambda: prometheus_text(self._last))
+            MetricsDoor(self.limits.prometheus, lambda: prometheus_text(self._last), ticks)
             if self.limits.prometheus
             else None
         )
@@ -116,6 +111,8 @@ class Health:
             What the watch says of itself beside: it becomes part of what is returned.
         """
         self._clock_watch.look()
+        if self._metrics is not None:
+            self._metrics.try_open()
         self._ask_journal()
         numbers, states = self._monitor.snapshot(), list(self._states())
         self._backlog.add(self._ticks(), numbers["backlog"])
@@ -173,6 +170,7 @@ class Health:
             device=self._device,
             runtime=self._runtime(),
             has_gpu=self._has_gpu,
+            metrics_trouble=None if self._metrics is None else self._metrics.trouble,
             out_of_domain=tuple(sorted(numbers.get("out_of_domain", {}).items())),
         )
 

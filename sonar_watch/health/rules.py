@@ -46,6 +46,8 @@ class Vitals:
         What the detector is told to run on, and what runs it.
     has_gpu : bool
         Whether this machine shows a GPU.
+    metrics_trouble : str or None
+        Why Prometheus is not answered, where it is to be.
     out_of_domain : mapping of str to str
         Why the network does not know what a sounder gives, by sounder.
     """
@@ -67,6 +69,7 @@ class Vitals:
     device: str = "auto"
     runtime: str = ""
     has_gpu: bool = False
+    metrics_trouble: str | None = None
     out_of_domain: tuple[tuple[str, str], ...] = ()
 
     def under_way(self, limits: HealthOptions) -> bool:
@@ -219,6 +222,11 @@ def _backlog(vitals: Vitals, limits: HealthOptions) -> Found:
         )
 
 
+def _metrics(vitals: Vitals, _limits: HealthOptions) -> Found:
+    if vitals.metrics_trouble is not None:
+        yield "metrics_away", f"nobody can read the numbers: {vitals.metrics_trouble}"
+
+
 def _device(vitals: Vitals, _limits: HealthOptions) -> Found:
     asked = vitals.device.startswith("cuda") or (vitals.device == "auto" and vitals.has_gpu)
     network = vitals.runtime not in ("", "classical")
@@ -248,6 +256,7 @@ _RULES: tuple[Callable[[Vitals, HealthOptions], Found], ...] = (
     _folders,
     _journal,
     _backlog,
+    _metrics,
     _device,
     _domain,
 )

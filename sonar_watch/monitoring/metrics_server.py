@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -19,6 +20,9 @@ AT_ONCE = 4
 
 PATIENCE_S = 2.0
 """A client that says nothing for this long is let go."""
+
+RETRY_S = 10.0
+"""From one try to have a port that is taken to the next."""
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -63,6 +67,55 @@ class MetricsServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+class MetricsDoor:
+    """A `MetricsServer` as soon as its port can be had; nobody waits for it.
+
+    Parameters
+    ----------
+    address, text
+        As of `MetricsServer`.
+    ticks : callable
+        Seconds that only grow.
+
+    Attributes
+    ----------
+    trouble : str or None
+        Why nobody is answered for now, in words.
+
+    Raises
+    ------
+    ConfigurationError
+        The address is not of the loopback.
+    """
+
+    def __init__(
+        self, address: str, text: Callable[[], str], ticks: Callable[[], float] = time.monotonic
+    ) -> None:
+        loopback_address(address)  # another one would never be had
+        self._address, self._text, self._ticks = address, text, ticks
+        self._server: MetricsServer | None = None
+        self._next_s = ticks()
+        self.trouble: str | None = None
+        self.try_open()
+
+    def try_open(self) -> None:
+        """Open the port, unless it is open or was tried a moment ago; to be called now and then."""
+        if self._server is not None or self._ticks() < self._next_s:
+            return
+        try:
+            self._server = MetricsServer(self._address, self._text)
+        except SonarWatchError as error:
+            self._next_s = self._ticks() + RETRY_S
+            self.trouble = f"{error}; tried again every {RETRY_S:g} s, all else goes on"
+        else:
+            self.trouble = None
+
+    def close(self) -> None:
+        """Close the port."""
+        if self._server is not None:
+            self._server.close()
 
 
 class _Server(ThreadingHTTPServer):

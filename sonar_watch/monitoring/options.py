@@ -28,7 +28,8 @@ class HealthOptions:
     ----------
     prometheus : str or None
         ADDRESS:PORT of this host's loopback, such as 127.0.0.1:9108, where GET /metrics is
-        answered; none for no such server. `sonar-watch status --prometheus` needs none.
+        answered; none for no such server. `sonar-watch status --prometheus` needs none. A port
+        that is taken is told and tried again; the watch goes on without it.
     under_way_m_s : float
         Above this speed over ground (1 knot) the ship is under way, and pings are expected.
     ping_silent_s : float
