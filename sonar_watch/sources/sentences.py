@@ -80,15 +80,17 @@ class SentenceReader:
         return items
 
     def read_together(
-        self, sentences: Sequence[str], received_utc: datetime, sender: str
+        self, sentences: Sequence[str], received_utc: datetime, sender: str, *, more: bool = False
     ) -> list[SourceItem]:
         """Return the navigation in sentences that came at once out of a stream.
 
         Where a stream had stopped for a while, only the newest of each kind was said just now.
-        The others are left out and counted, but for those whose own time of day is near.
+        The others are left out and counted, but for those whose own time of day is near. With
+        `more` to come all of these were said before: the newest are in what follows.
         """
         items: list[SourceItem] = []
-        newest = {address_of(sentence): place for place, sentence in enumerate(sentences)}
+        newest = {address_of(sentence): -1 if more else place
+                  for place, sentence in enumerate(sentences)}
         for place, sentence in enumerate(sentences):
             found = self.read(sentence, received_utc, sender)
             if newest[address_of(sentence)] != place:

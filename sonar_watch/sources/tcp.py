@@ -22,6 +22,12 @@ _log = logging.getLogger(__name__)
 
 LINES_PER_POLL = 1024
 CONNECT_S = 5.0
+DRAIN_BYTES = 1 << 18
+"""Of a burst, taken together: two minutes of the busiest feed, lines for a second of reading."""
+
+TAKEN_S = 5.0
+"""Between the pieces of a burst the connection is left to wait for the watch, at most so long."""
+
 _LOOK_UP_S = 0.2
 _READ_AT_ONCE = 65_536
 _LINE_END = re.compile(rb"[\r\n]+")
@@ -118,10 +124,11 @@ class LineCutter:
 
 
 class _Gulp(NamedTuple):
-    """Lines that came at once, and when."""
+    """Lines that came at once, and when; `more` of the same burst followed."""
 
     lines: list[bytes]
     at_utc: datetime
+    more: bool = False
 
 
 class NmeaTcpSource:
@@ -156,6 +163,7 @@ class NmeaTcpSource:
         self._sentences = SentenceReader(options.name)
         self._cutter = LineCutter()
         self._lock = threading.Lock()
+        self._taken = threading.Condition(self._lock)
         self._queue: deque[_Gulp] = deque()
         self._queued = 0
         self._reconnects = 0
@@ -189,12 +197,16 @@ class NmeaTcpSource:
         while taken < LINES_PER_POLL and (gulp := self._take()) is not None:
             taken += len(gulp.lines)
             sentences = [each for line in gulp.lines for each in split_datagram(line)]
-            items += self._sentences.read_together(sentences, gulp.at_utc, self._options.host)
+            items += self._sentences.read_together(
+                sentences, gulp.at_utc, self._options.host, more=gulp.more
+            )
         return items
 
     def close(self) -> None:
         """End the thread and close the connection."""
         self._stopping.set()
+        with self._taken:
+            self._taken.notify_all()
         self._thread.join(CONNECT_S + _CLOSE_S)  # looking up a name may take longer
 
     def _take(self) -> _Gulp | None:
@@ -203,6 +215,7 @@ class NmeaTcpSource:
                 return None
             gulp = self._queue.popleft()
             self._queued -= len(gulp.lines)
+            self._taken.notify_all()
             return gulp
 
     def _run(self) -> None:
@@ -242,8 +255,17 @@ class NmeaTcpSource:
             at_utc = self._now()
             heard_s = time.monotonic()
             self._note_connected()
-            self._put(self._cutter.feed(data + _drain(connection)), at_utc)
+            burst = drain(connection, DRAIN_BYTES)
+            more = len(burst) == DRAIN_BYTES
+            self._put(_Gulp(self._cutter.feed(data + burst), at_utc, more))
+            if more:
+                self._let_take()
         return "closing"
+
+    def _let_take(self) -> None:
+        """Leave the rest of a burst with the server until this piece is taken: nothing is lost."""
+        with self._taken:
+            self._taken.wait_for(lambda: self._stopping.is_set() or not self._queue, TAKEN_S)
 
     def _note_connected(self) -> None:
         """Connected is who hears something: gateways accept and say nothing while cut off."""
@@ -255,13 +277,12 @@ class NmeaTcpSource:
             _log.info("%s: hears %s:%d again", self.name, self._options.host, self._options.port)
         self._told = ""
 
-    def _put(self, lines: list[bytes], at_utc: datetime) -> None:
-        if not lines:
+    def _put(self, gulp: _Gulp) -> None:
+        if not gulp.lines:
             return
-        gulp = _Gulp(lines, at_utc)
         with self._lock:
             self._queue.append(gulp)
-            self._queued += len(lines)
+            self._queued += len(gulp.lines)
             while self._queued > self._options.queue_lines and len(self._queue) > 1:
                 lost = len(self._queue.popleft().lines)
                 self._queued -= lost
@@ -276,14 +297,21 @@ class NmeaTcpSource:
                          self._options.longest_pause_s)
 
 
-def _drain(connection: socket.socket) -> bytes:
-    """Return what follows without a pause: after a stall, minutes come within milliseconds."""
+def drain(connection: socket.socket, most: int) -> bytes:
+    """Return what follows without a pause: after a stall, minutes come within milliseconds.
+
+    No more than `most` bytes; the rest stays where it is and is read next.
+    """
     until_s = time.monotonic() + _DRAIN_S
     pieces: list[bytes] = []
     connection.settimeout(_PAUSE_S)
     try:
-        while time.monotonic() < until_s and (data := connection.recv(_READ_AT_ONCE)):
+        while most and time.monotonic() < until_s:
+            data = connection.recv(min(most, _READ_AT_ONCE))
+            if not data:
+                break
             pieces.append(data)
+            most -= len(data)
     except OSError:  # nothing more for now; what else is wrong the next read tells
         pass
     finally:
