@@ -182,17 +182,18 @@ class Pipeline:
 
         Stops early when the heartbeat says so: what is left comes again after a restart.
         """
-        done = 0
+        done, looked = 0, False
         leaving = self._hold.take(self._admitted(items))
         while group := tuple(islice(leaving, self._pace.size)):
             self._pace.begin()
-            worked = self._work(group)
-            self._pace.end(worked)
+            self._pace.end(worked := self._work(group))
             done += worked
             if not self._stages.heartbeat("sources"):
                 return done
             self._take_back()
-        self._take_back()
+            looked = True
+        if not looked:
+            self._take_back()
         return done
 
     def _take_back(self) -> None:
@@ -311,9 +312,8 @@ class Pipeline:
         self, frame: WaterColumnFrame, detections: Detections, note: str | None
     ) -> GeolocatedFrame:
         stages = self._stages
-        opinion = stages.detector.second(frame)
         how = stages.vetoes, stages.position, stages.domain
-        return locate(frame, detections, opinion, note, *how)
+        return locate(frame, detections, stages.detector.second(frame), note, *how)
 
     def _keep_evidence(self, frame: WaterColumnFrame, located: GeolocatedFrame) -> None:
         self._stages.preview(located)
