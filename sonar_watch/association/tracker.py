@@ -15,7 +15,14 @@ from sonar_watch.association.sites import SiteIndex
 from sonar_watch.association.track import Track, apart_m, begin_track
 from sonar_watch.association.track_state import restore_track, track_state
 from sonar_watch.errors import FormatError
-from sonar_watch.records import AlertKind, EventChange, GeolocatedFrame, iso_utc, parse_utc
+from sonar_watch.records import (
+    AlertKind,
+    EventChange,
+    GeolocatedFrame,
+    iso_utc,
+    parse_utc,
+    stream_names,
+)
 
 __all__ = ["PlumeTracker", "TrackerOptions"]
 
@@ -37,7 +44,7 @@ class _Stream:
 
 
 class PlumeTracker:
-    """Follows the plumes of a watch, per sounder; their sites are shared.
+    """Follows the plumes of a watch, per sounder (see `stream_names`); their sites are shared.
 
     What comes out is decided by the frames that went in and their order alone: the same for a
     live run, its replay, and a run that was cut and restored anywhere.
@@ -59,7 +66,7 @@ class PlumeTracker:
 
         Frames may come a few seconds out of order; a frame must come once.
         """
-        stream = self._streams.setdefault(frame.sounder, _Stream(frame.time_utc))
+        stream = self._streams.setdefault(self._name_of(frame), _Stream(frame.time_utc))
         if not stream.now - DISORDER < frame.time_utc < stream.now:
             stream.now = frame.time_utc
         changes = list(self._leave(stream, frame))
@@ -69,6 +76,22 @@ class PlumeTracker:
         changes += self._tell_moves(stream)
         reason = frame.out_of_domain
         return [replace(each, event=replace(each.event, out_of_domain=reason)) for each in changes]
+
+    def _name_of(self, frame: GeolocatedFrame) -> str:
+        """Return the name of a frame's stream; one that has said less or more so far is the same.
+
+        So do the streams of an older state go on, which were named by the model alone.
+        """
+        name, *less = stream_names(frame.sounder, frame.unit)
+        if name in self._streams or not less:
+            return name
+        more = [known for known in self._streams if known.startswith(f"{name}-")]
+        if len(more) == 1:
+            return more[0]
+        before = next((each for each in less if each in self._streams), None)
+        if before is not None:
+            self._streams[name] = self._streams.pop(before)
+        return name
 
     def open_events(self) -> int:
         """Return the number of plumes announced and not ended."""

@@ -88,12 +88,15 @@ class LineContext:
         Word for the runtime settings that shape the background and that pings do not say.
     beam_width_deg : float or None
         Of the receiver as set at runtime; goes before that of the mounting.
+    serial : str
+        Of the sounder, where its datagrams do not carry it.
     """
 
     mounting: Mounting | None = None
     profile: SoundSpeedProfile | None = None
     mode: str = ""
     beam_width_deg: float | None = None
+    serial: str = ""
 
     def offer(self, other: LineContext) -> None:
         """Fill what is still unknown from `other`."""
@@ -101,6 +104,7 @@ class LineContext:
         self.profile = self.profile or other.profile
         self.mode = self.mode or other.mode
         self.beam_width_deg = self.beam_width_deg or other.beam_width_deg
+        self.serial = self.serial or other.serial
 
     def completed_by(self, other: LineContext) -> LineContext:
         """Return a copy where `other` fills what is unknown."""

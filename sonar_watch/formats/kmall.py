@@ -29,6 +29,7 @@ from sonar_watch.formats.kmall_setup import (
     encode_iop,
     encode_svp,
     mounting_of,
+    serial_of,
 )
 from sonar_watch.records import Quarantined, SourceRef, identify, iso_utc
 
@@ -162,7 +163,8 @@ class KmallDecoder:
         return [*items, self._told(datagram.offset, broken)] if broken else items
 
     def _installation(self, datagram: Datagram, _header: Header) -> list[RawItem]:
-        self._own.mounting = mounting_of(decode_text(datagram.data))
+        text = decode_text(datagram.data)
+        self._own.mounting, self._own.serial = mounting_of(text), serial_of(text)
         self._shared.offer(self._own)
         return []
 

@@ -101,6 +101,7 @@ def decode_mwc(
             ping_counter=common.ping_counter,
             swath=common.swath,
             sounder=header.sounder,
+            unit="-".join(filter(None, (str(header.system), context.serial))),
             sector_frequency_hz=frequency,
             sector_tilt_deg=table["tilt"].astype(np.float32),
             sample_rate_hz=receiver.sample_rate_hz,

@@ -54,6 +54,8 @@ _INSTALLATION = (
 """Laid out like those of real ships: other readers are strict about it."""
 _UNIT = re.compile(r"\b((?:TRAI|POSI|ATTI)_\w+|EMXI):([^,]*)")
 
+_SERIAL = re.compile(r"\bSN=(\d+)")
+
 
 def decode_text(data: bytes) -> str:
     """Return the text of an #IIP or #IOP datagram.
@@ -106,6 +108,16 @@ def mounting_of(text: str) -> Mounting:
         depth_m=number(sender, "Z") + number(sender, "ICZ") - water_line,
         beam_width_deg=width if 0 < width < 20 else 1.0,
     )
+
+
+def serial_of(text: str) -> str:
+    """Return the serial number of the processing unit in an installation text; "" = none.
+
+    >>> serial_of("OSCV:Empty,EMXV:EM2040P,PU_0,SN=53037,IP=157.237.20.40:0xffff0000")
+    '53037'
+    """
+    found = _SERIAL.search(text)
+    return found[1] if found else ""
 
 
 def encode_iip(time_utc: datetime, mounting: Mounting, *, sounder: str) -> bytes:

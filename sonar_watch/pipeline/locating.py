@@ -55,6 +55,7 @@ def locate(
         frame_id=frame.frame_id,
         time_utc=frame.time_utc,
         sounder=frame.sounder,
+        unit=frame.unit,
         source=frame.source,
         navigation=frame.navigation,
         coverage_across_m=(geometry.left_m, geometry.right_m),

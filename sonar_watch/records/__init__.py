@@ -17,6 +17,7 @@ from sonar_watch.records.basics import (
     parse_utc,
     printable,
     read_only,
+    stream_names,
 )
 from sonar_watch.records.event import (
     Alert,
@@ -71,4 +72,5 @@ __all__ = [
     "parse_utc",
     "printable",
     "read_only",
+    "stream_names",
 ]

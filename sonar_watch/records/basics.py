@@ -62,6 +62,20 @@ def identify(*measured: object) -> str:
     return str(uuid.uuid5(_NAMESPACE, "\x1f".join(str(part) for part in measured)))
 
 
+def stream_names(sounder: str, unit: str) -> tuple[str, ...]:
+    """Return what the swaths of one sounder may be known by, the name that says most first.
+
+    `unit` tells it from others of its model; what it says of itself may come in the middle.
+
+    >>> stream_names("em2040", "40-53037")
+    ('em2040-40-53037', 'em2040-40', 'em2040')
+    >>> stream_names("em710-210", "")
+    ('em710-210',)
+    """
+    words = unit.split("-") if unit else []
+    return tuple("-".join([sounder, *words[:count]]) for count in range(len(words), -1, -1))
+
+
 def printable(text: str) -> str:
     r"""Return what Python made of a file's name as text that can be stored and sent.
 

@@ -62,7 +62,7 @@ class GeolocatedFrame:
 
     Parameters
     ----------
-    frame_id, time_utc, sounder, source
+    frame_id, time_utc, sounder, unit, source
         As in `WaterColumnFrame`.
     navigation : NavigationFix or None
     coverage_across_m : tuple of float
@@ -87,3 +87,4 @@ class GeolocatedFrame:
     detections: tuple[GeolocatedDetection, ...] = ()
     second: tuple[GeolocatedDetection, ...] | None = None
     out_of_domain: str | None = None
+    unit: str = ""

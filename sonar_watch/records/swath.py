@@ -119,6 +119,9 @@ class WaterColumnPing:
         The configuration that shapes the background: one word per distinct setting.
     beam_width_deg : float
         Across-track receive beam width, one-way at -3 dB.
+    unit : str
+        What tells it from other sounders of its model, as far as it has said so: system and
+        serial number, such as "40-53037"; "" where `sounder` says all. See `stream_names`.
     source : SourceRef
 
     Raises
@@ -149,6 +152,7 @@ class WaterColumnPing:
     profile: SoundSpeedProfile | None = None
     runtime: str = ""
     beam_width_deg: float = 1.0
+    unit: str = ""
     source: SourceRef
 
     def __post_init__(self) -> None:
@@ -314,6 +318,8 @@ class WaterColumnFrame:
         `watercolumn.encoding.absolute_bytes`.
     frequency_khz : tuple of float (lowest, highest) or None
         Of the transmit sectors; None when it is not known.
+    unit : str
+        As in `WaterColumnPing`.
     """
 
     frame_id: str
@@ -326,6 +332,7 @@ class WaterColumnFrame:
     encoding: Encoding = "picture"
     absolute: ByteImage | None = None
     frequency_khz: tuple[float, float] | None = None
+    unit: str = ""
 
     def __post_init__(self) -> None:
         shape = self.image.shape

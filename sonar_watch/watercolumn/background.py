@@ -18,7 +18,7 @@ import logging
 import struct
 import zlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sonar_watch.errors import ConfigurationError, FormatError
-from sonar_watch.records import Float32Array, WaterColumnPing
+from sonar_watch.records import Float32Array, WaterColumnPing, stream_names
 
 log = logging.getLogger(__name__)
 
@@ -76,9 +76,14 @@ class BackgroundOptions:
             )
 
 
-def configuration_of(ping: WaterColumnPing, beams: int) -> str:
-    """Return the name of what shapes the background of `ping`, drawn with that many beams."""
-    return f"{ping.sounder}/{ping.swath}/{beams}/{ping.runtime}"
+def configurations_of(ping: WaterColumnPing, beams: int) -> list[str]:
+    """Return the name of what shapes the background of `ping`, drawn with that many beams.
+
+    After it, names under which it may have been kept: from before the sounder had said which of
+    its model it is, and from releases that did not ask.
+    """
+    streams = stream_names(ping.sounder, ping.unit)
+    return [f"{stream}/{ping.swath}/{beams}/{ping.runtime}" for stream in streams]
 
 
 class Background:
@@ -223,8 +228,15 @@ class Memory:
         self._changed: set[str] = set()
         self._used = 0
 
-    def of(self, name: str, beams: int) -> Background:
-        """Return the background of a configuration, empty when it is new."""
+    def of(self, name: str, beams: int, before: Sequence[str] = ()) -> Background:
+        """Return the background of a configuration, empty when it is new.
+
+        Kept under a name from `before`, it goes on under this one.
+        """
+        old = next((each for each in before if each in self._known), None)
+        if name not in self._known and old is not None:
+            self._known[name] = self._known.pop(old)
+            self._changed.add(old)
         known = self._known.setdefault(name, Background(beams))
         self._known.move_to_end(name)
         self._used += 1

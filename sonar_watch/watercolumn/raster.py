@@ -28,7 +28,7 @@ from sonar_watch.records import (
     WaterColumnFrame,
     WaterColumnPing,
 )
-from sonar_watch.watercolumn.background import BackgroundOptions, Memory, configuration_of
+from sonar_watch.watercolumn.background import BackgroundOptions, Memory, configurations_of
 from sonar_watch.watercolumn.canvas import (
     Canvas,
     canvas_of,
@@ -182,6 +182,7 @@ class Rasteriser:
             frame_id=ping.frame_id,
             time_utc=ping.time_utc,
             sounder=ping.sounder,
+            unit=ping.unit,
             image=image,
             encoding=self.options.encoding,
             absolute=absolute,
@@ -238,7 +239,8 @@ class Rasteriser:
         if options.encoding == "grey":
             return self._remap(rows.contrast(), places, factor)
         beams = len(rows.levels)
-        background = self._memory.of(configuration_of(ping, beams), beams)
+        name, *before = configurations_of(ping, beams)
+        background = self._memory.of(name, beams, before)
         present = rows.layers(background)  # over the background of the pings before
         change = take_in(fan, rows, background, ping.time_utc.timestamp(), options.background)
         level, contrast = self._cv2.split(self._remap(present, places, factor))
