@@ -111,6 +111,17 @@ def poll_times(source: Source, times: int = 6) -> list[SourceItem]:
     return [item for _ in range(times) for item in source.poll()]
 
 
+def passing(
+    source: Source, clock: Clock, seconds: float, *, step_s: float = 1.0
+) -> list[SourceItem]:
+    """Return what a source gives while time passes by, step by step."""
+    items: list[SourceItem] = []
+    for _ in range(int(seconds / step_s)):
+        clock.pass_by(step_s)
+        items += poll_times(source, 2)
+    return items
+
+
 def poll_until(
     source: Source, enough: Callable[[list[SourceItem]], bool], wake: threading.Event
 ) -> list[SourceItem]:
@@ -131,6 +142,17 @@ def swaths(items: Iterable[SourceItem]) -> list[WaterColumnPing | WaterColumnFra
 
 def files(items: Iterable[SourceItem]) -> list[str]:
     return [swath.source.file for swath in swaths(items)]
+
+
+def counters(items: Iterable[SourceItem]) -> list[int | None]:
+    """Return the ping counters of the swaths."""
+    return [swath.source.ping_counter for swath in swaths(items)]
+
+
+def headings(items: Iterable[SourceItem]) -> list[float]:
+    """Return the first heading of each sample that has one."""
+    return [float(item.heading_deg[0]) for item in items
+            if isinstance(item, NavigationSample) and item.heading_deg is not None]
 
 
 def refusals(items: Iterable[SourceItem]) -> list[str]:

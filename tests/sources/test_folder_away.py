@@ -18,9 +18,11 @@ from sources_builders import (
     Clock,
     Ledger,
     append,
+    counters,
     files,
     line_name,
     navigation_bytes,
+    passing,
     poll_times,
     poll_until,
     refusals,
@@ -29,7 +31,7 @@ from sources_builders import (
     write_pair,
 )
 
-from sonar_watch.records import Quarantined, SourceItem
+from sonar_watch.records import Quarantined
 from sonar_watch.sources.folder import FolderOptions, ImageFolderSource
 from sonar_watch.sources.logs import NmeaLogOptions, NmeaLogSource
 from sonar_watch.sources.raw import RawFolderSource, RawOptions
@@ -114,15 +116,6 @@ def share(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Share]:
                 subprocess.run(["umount", "--lazy", path], check=True)
 
 
-def passing(source: Live, clock: Clock, seconds: float) -> list[SourceItem]:
-    """Return what a source gives while time passes by, a second at a time."""
-    items: list[SourceItem] = []
-    for _ in range(int(seconds)):
-        clock.pass_by(1)
-        items += poll_times(source, 2)
-    return items
-
-
 def write_swaths(kind: str, folder: Path, first: int, count: int = 10) -> None:
     """Add swaths to what is in the folder: pictures, or more of one line."""
     if kind == "images":
@@ -132,10 +125,6 @@ def write_swaths(kind: str, folder: Path, first: int, count: int = 10) -> None:
     start = START + timedelta(seconds=first)
     append(folder / f"{NAME}.kmwcd", water_column_bytes(start, count, every_s=1.0, first=first))
     append(folder / f"{NAME}.kmall", navigation_bytes(start, count - 0.1))
-
-
-def counters(items: list[SourceItem]) -> list[int | None]:
-    return [swath.source.ping_counter for swath in swaths(items)]
 
 
 @pytest.mark.parametrize("polled", [True, False], ids=["polled", "events"])

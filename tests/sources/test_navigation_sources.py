@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from kmall_sender import Sender
 from realdata import real_data
-from sources_builders import Clock, append, drain, poll_times, poll_until, refusals
+from sources_builders import Clock, append, drain, headings, poll_times, poll_until, refusals
 
 from sonar_watch.errors import ConfigurationError, SonarWatchError
-from sonar_watch.records import NavigationSample, SourceItem
+from sonar_watch.records import NavigationSample
 from sonar_watch.sources import logs
 from sonar_watch.sources.logs import NmeaLogOptions, NmeaLogSource, is_navigation_log
 from sonar_watch.sources.udp import NmeaFeedOptions, NmeaFeedSource
@@ -21,11 +21,6 @@ from sonar_watch.sources.udp import NmeaFeedOptions, NmeaFeedSource
 RECEIVED = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 ODDITIES = {"broken": 0, "clock_offset": 0, "rollover": 0, "no_checksum": 0}
 HEADING = "2026-03-04T05:06:{:02d}.000000Z $INHDT,{:.1f},T\n"
-
-
-def headings(items: list[SourceItem]) -> list[float]:
-    return [float(item.heading_deg[0]) for item in items
-            if isinstance(item, NavigationSample) and item.heading_deg is not None]
 
 
 def lines(*seconds: int) -> bytes:

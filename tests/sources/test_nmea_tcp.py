@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sources_builders import PATIENCE_S, poll_until, refusals
+from sources_builders import PATIENCE_S, headings, poll_until, refusals
 
 from sonar_watch.errors import ConfigurationError
 from sonar_watch.records import NavigationSample, SourceItem
@@ -73,11 +73,6 @@ def connect(wake: threading.Event) -> Iterator[Callable[..., NmeaTcpSource]]:
     yield make
     for source in opened:
         source.close()
-
-
-def headings(items: list[SourceItem]) -> list[float]:
-    return [float(item.heading_deg[0]) for item in items
-            if isinstance(item, NavigationSample) and item.heading_deg is not None]
 
 
 def has(count: int) -> Callable[[list[SourceItem]], bool]:

@@ -13,6 +13,7 @@ from sources_builders import (
     Clock,
     Ledger,
     files,
+    passing,
     poll_times,
     poll_until,
     refusals,
@@ -49,15 +50,6 @@ def watch(tmp_path: Path, clock: Clock, wake: threading.Event) -> Iterator[Opene
     yield open_source
     for source in opened:
         source.close()
-
-
-def passing(source: ImageFolderSource, clock: Clock, seconds: float) -> list[SourceItem]:
-    """Return what a source gives while time passes by, a second at a time."""
-    items: list[SourceItem] = []
-    for _ in range(int(seconds)):
-        clock.pass_by(1)
-        items += poll_times(source, 2)
-    return items
 
 
 def test_an_unreadable_picture_is_told_once_and_given_when_it_can_be_read(

@@ -15,6 +15,7 @@ from sources_builders import (
     Clock,
     Ledger,
     append,
+    counters,
     drain,
     files,
     line_ends,
@@ -66,10 +67,6 @@ def write_line(folder: Path, start: datetime, *, first: int = 0, pings: int = 20
     (folder / f"{name}.kmwcd").write_bytes(
         water_column_bytes(start, pings, first=first, sounder=sounder))
     (folder / f"{name}.kmall").write_bytes(navigation_bytes(start, lasts_s, sounder=sounder))
-
-
-def counters(items: list[SourceItem]) -> list[int | None]:
-    return [swath.source.ping_counter for swath in swaths(items)]
 
 
 def settled_with(items: list[SourceItem]) -> dict[str, tuple[float, ...]]:

@@ -15,12 +15,14 @@ from sources_builders import (
     Clock,
     Ledger,
     append,
+    counters,
     drain,
     files,
     line_ends,
     line_name,
     make_ping,
     navigation_bytes,
+    passing,
     poll_times,
     refusals,
     swaths,
@@ -29,7 +31,6 @@ from sources_builders import (
 
 from sonar_watch.formats.em_water import encode_k
 from sonar_watch.formats.kmall_setup import encode_text
-from sonar_watch.records import SourceItem
 from sonar_watch.sources.raw import RawFolderSource, RawOptions
 
 Opener = Callable[..., RawFolderSource]
@@ -53,19 +54,6 @@ def watch(tmp_path: Path, clock: Clock) -> Iterator[Opener]:
     yield open_source
     for source in opened:
         source.close()
-
-
-def counters(items: list[SourceItem]) -> list[int | None]:
-    return [swath.source.ping_counter for swath in swaths(items)]
-
-
-def passing(source: RawFolderSource, clock: Clock, seconds: float) -> list[SourceItem]:
-    """Return what a source gives while time passes by, a second at a time."""
-    items: list[SourceItem] = []
-    for _ in range(int(seconds)):
-        clock.pass_by(1)
-        items += poll_times(source, 2)
-    return items
 
 
 def write_line(folder: Path, *, first: int = 0, name: str = NAME) -> None:

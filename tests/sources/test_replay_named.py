@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from sources_builders import (
     START,
+    counters,
     drain,
     files,
     line_name,
     navigation_bytes,
-    swaths,
     water_column_bytes,
 )
 
@@ -40,10 +40,6 @@ def give(*paths: Path) -> list[SourceItem]:
     return items
 
 
-def pings(items: list[SourceItem]) -> list[int | None]:
-    return [swath.source.ping_counter for swath in swaths(items)]
-
-
 def navigation_s(items: list[SourceItem]) -> float:
     """Return how many seconds the navigation lasts."""
     times = [t for item in items if isinstance(item, NavigationSample) for t in item.time_s]
@@ -52,7 +48,7 @@ def navigation_s(items: list[SourceItem]) -> float:
 
 def test_files_of_the_same_name_further_down_are_left_alone(folder: Path) -> None:
     items = give(folder / f"{NAME}.kmwcd")
-    assert pings(items) == [0, 1, 2, 3]
+    assert counters(items) == [0, 1, 2, 3]
     assert navigation_s(items) == 0.0
 
 
@@ -60,14 +56,14 @@ def test_the_twin_beside_it_is_brought_along(folder: Path) -> None:
     (folder / f"{NAME}.kmall").write_bytes(navigation_bytes(START, 3))
     for named in (f"{NAME}.kmwcd", f"{NAME}.kmall"):
         items = give(folder / named)
-        assert pings(items) == [0, 1, 2, 3]
+        assert counters(items) == [0, 1, 2, 3]
         assert navigation_s(items) == pytest.approx(3.0)
 
 
 def test_a_named_folder_is_read_with_all_below_it(folder: Path) -> None:
     (folder / "Backup" / f"{NAME}.kmwcd").unlink()
     items = give(folder)
-    assert pings(items) == [0, 1, 2, 3]
+    assert counters(items) == [0, 1, 2, 3]
     assert navigation_s(items) == pytest.approx(9.0)
 
 

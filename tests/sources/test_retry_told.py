@@ -11,6 +11,7 @@ from sources_builders import (
     GivenSource,
     append,
     line_name,
+    passing,
     poll_times,
     swaths,
     water_column_bytes,
@@ -25,15 +26,6 @@ from sonar_watch.sources.raw import RawFolderSource, RawOptions
 RESCAN_S = 1.0
 
 
-def passing(merger: Merger, clock: Clock, steps: int, step_s: float) -> list[SourceItem]:
-    """Return what a source gives while time passes by."""
-    items: list[SourceItem] = []
-    for _ in range(steps):
-        clock.pass_by(step_s)
-        items += poll_times(merger, 2)
-    return items
-
-
 def test_after_hours_the_wait_is_short_and_told(clock: Clock) -> None:
     with open_folder() as folder:
         path, data = folder / f"{line_name(START)}.kmwcd", water_column_bytes(START, 10)
@@ -45,11 +37,11 @@ def test_after_hours_the_wait_is_short_and_told(clock: Clock) -> None:
             items = poll_times(merger)
             path.chmod(0)
             with without_privileges():
-                items += passing(merger, clock, 240, 30)
+                items += passing(merger, clock, 7200, step_s=30)
                 assert longest_wait_s(merger, source, clock) <= LONGEST_RETRY_S == 240
             path.chmod(0o644)
             append(path, data[len(data) // 2 :])
-            items += passing(merger, clock, 50, 5)
+            items += passing(merger, clock, 250, step_s=5)
             assert len(swaths(items)) == 10
             assert merger.states()[0].failing == ""
             assert source.retry_in_s is None
@@ -61,7 +53,7 @@ def longest_wait_s(merger: Merger, source: RawFolderSource, clock: Clock) -> flo
     """Return the longest wait over five minutes in which the status tells each."""
     waits_s = []
     for _ in range(20):
-        passing(merger, clock, 1, 15)
+        passing(merger, clock, 15, step_s=15)
         assert source.retry_in_s is not None
         waits_s.append(source.retry_in_s)
         said = merger.states()[0].failing
