@@ -129,8 +129,10 @@ class NavigationHold:
         for held in self._queue:
             if isinstance(held, _Held) and held.source == end.source:
                 model = held.swath.sounder.partition("-")[0]
+                system = held.swath.unit.partition("-")[0]
                 line = PurePath(held.swath.source.file).stem
-                is_over = end.sounder in ("", model) and end.line in ("", line)
+                said = (end.sounder, model), (end.unit, system), (end.line, line)
+                is_over = all(word in ("", its) for word, its in said)
                 held.settled = held.settled or is_over
         self._queue.append(end)
 

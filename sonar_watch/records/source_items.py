@@ -31,6 +31,9 @@ class LineEnd:
     sounder : str
         Model whose line it was, such as "em710", without the serial number that the swaths'
         `sounder` may have behind a hyphen; "" = all that this source gave.
+    unit : str
+        First word of the swaths' `unit`, its system number: several of one model may send side by
+        side; "" = all of the model.
     line : str
         Stem of the files of that line: two sounders of one model may write side by side; "" = all
         of the sounder.
@@ -40,6 +43,7 @@ class LineEnd:
 
     source: str
     sounder: str = ""
+    unit: str = ""
     line: str = ""
     checkpoint: Mapping[str, Any] = field(default_factory=dict)
 

@@ -237,8 +237,8 @@ class SounderStream:
         self._tell_lost(self._joiner.flush())
         while self._swaths:
             self._hand_on_first()
-        model = self._sounder.partition("-")[0]
-        self._ready.append(LineEnd(source=self.name, sounder=model))
+        model, _, system = self._sounder.partition("-")
+        self._ready.append(LineEnd(source=self.name, sounder=model, unit=system))
         _log.info("%s: %s is silent", self.name, self._sounder)
 
     def _tell_lost(self, lost: list[Lost]) -> None:
