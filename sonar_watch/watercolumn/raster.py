@@ -80,7 +80,7 @@ class RasterOptions:
     encoding: Literal["layers", "grey"] = "layers"
     below_bottom_fraction: float = 0.05
     refraction: bool = True
-    sector_beams: int = 24
+    sector_beams: int = 16
     static_pings: int = 80
     recent_weight: float = 0.4
 

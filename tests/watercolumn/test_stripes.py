@@ -126,7 +126,7 @@ def test_plumes_stay_also_at_nadir_and_at_sector_edges(across_m, encoding):
 def test_simulated_plumes_are_not_turned_down():
     """Of some hundred true boxes of 8 dB and more 0.2 % were; of these few none may be."""
     survey = random_survey(
-        3, depth_m=150.0, plumes=5, schools=1, length_m=140.0, contrast_db=18.0
+        4, depth_m=150.0, plumes=5, schools=1, length_m=140.0, contrast_db=18.0
     )
     raster, told, turned_down = Rasteriser(RasterOptions(max_side_px=768)), 0, []
     for state in list(survey.states(survey.lines[0])):
