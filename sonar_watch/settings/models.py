@@ -15,6 +15,7 @@ from sonar_watch.detection.detector import DetectorOptions
 from sonar_watch.errors import ConfigurationError
 from sonar_watch.geolocation.georeference import PositionOptions
 from sonar_watch.geolocation.navigation import NavigationOptions
+from sonar_watch.ichthyolith.options import SlideOptions
 from sonar_watch.monitoring import HealthOptions
 from sonar_watch.pipeline.chain import PipelineOptions
 from sonar_watch.sources.folder import FolderOptions
@@ -73,6 +74,8 @@ class Settings:
         debug, info, warning or error.
     sources, raster, detector, vetoes, navigation, position, tracker, pipeline, alerts, health
         Options of the stages.
+    slides : SlideOptions
+        Of `sonar-watch slides`; a watch has no use for them.
     """
 
     data_dir: Path = Path("sonar_watch_data")
@@ -87,6 +90,7 @@ class Settings:
     pipeline: PipelineOptions = field(default_factory=PipelineOptions)
     alerts: PublisherOptions = field(default_factory=PublisherOptions)
     health: HealthOptions = field(default_factory=HealthOptions)
+    slides: SlideOptions = field(default_factory=SlideOptions)
 
     def __post_init__(self) -> None:
         kinds = dataclasses.fields(self.sources)

@@ -22,6 +22,8 @@ RELOADED = (
 
 _OF_DETECTOR = ("confidence", "alerts_per_hour", "iou")
 _WHOLE = ("vetoes", "position", "tracker", "log_level")
+_ELSEWHERE = ("slides",)
+"""Of other commands: a change is nothing to a running watch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,8 @@ def reload_settings(present: Settings, wanted: Settings) -> Reload:
     present, wanted : Settings
         As they were read: "auto" not replaced by what was chosen.
     """
-    differ = list(_differences(present, wanted))
+    differ = [key for key in _differences(present, wanted)
+              if key.partition(".")[0] not in _ELSEWHERE]  # fmt: skip
     detector = {name: getattr(wanted.detector, name) for name in _OF_DETECTOR}
     return Reload(
         settings=replace(
