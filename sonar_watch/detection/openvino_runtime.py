@@ -33,6 +33,8 @@ class OpenVinoRuntime:
     entry : WeightsEntry
     threads : int or None
         CPU threads; None takes one per core.
+    content : (path, bytes of each file) or None
+        The network in OpenVINO's own form, made of other files of the entry; None reads them.
 
     Raises
     ------
@@ -42,8 +44,13 @@ class OpenVinoRuntime:
         OpenVINO is not installed or does not understand the network.
     """
 
-    def __init__(self, entry: WeightsEntry, threads: int | None = None) -> None:
-        self._path, content = _content(entry)
+    def __init__(
+        self,
+        entry: WeightsEntry,
+        threads: int | None = None,
+        content: tuple[Path, tuple[bytes, ...]] | None = None,
+    ) -> None:
+        self._path, content_bytes = content or _content(entry)
         try:
             self._openvino = import_openvino()
         except ImportError as error:
@@ -51,7 +58,7 @@ class OpenVinoRuntime:
                 "openvino: not installed; expected `pip install 'sonar-watch[detect]'`"
             ) from error
         self._core = self._openvino.Core()
-        self._entry, self._content, self._threads = entry, content, threads
+        self._entry, self._content, self._threads = entry, content_bytes, threads
         self._requests: OrderedDict[tuple[int, ...], list[Any]] = OrderedDict()
         self._requests_for((*entry.input_size, entry.channels))
         self.name = f"openvino {self._openvino.__version__.split('-')[0]} cpu"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import pickle
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,8 @@ class TorchRuntime:
         Torch threads on the CPU; set after the first run, which resets them.
     batch : int
         Images per run.
+    load : callable or None
+        Returns the network, on the CPU and ready to run; None takes that of the `.pt`.
 
     Raises
     ------
@@ -51,11 +53,17 @@ class TorchRuntime:
     """
 
     def __init__(
-        self, entry: WeightsEntry, device: str, threads: int | None = None, batch: int = BATCH
+        self,
+        entry: WeightsEntry,
+        device: str,
+        threads: int | None = None,
+        batch: int = BATCH,
+        load: Callable[[], Any] | None = None,
     ) -> None:
-        content = entry.file("torch").read()
+        content = b"" if load else entry.file("torch").read()
         try:
-            import_ultralytics()
+            if load is None:
+                import_ultralytics()
             import torch
         except ImportError as error:
             raise InferenceError(
@@ -67,12 +75,13 @@ class TorchRuntime:
         torch.backends.cudnn.allow_tf32 = False
         torch.backends.cuda.matmul.allow_tf32 = False
         try:
-            self._network = _load(torch, content, entry).to(device)
+            network = load() if load else _load(torch, content, entry)
+            self._network = network.to(device)
             self.infer([np.zeros((*entry.input_size, entry.channels), np.uint8)])  # warm up
         except InferenceError:
             raise
         except (RuntimeError, LookupError, AttributeError, pickle.UnpicklingError) as error:
-            raise InferenceError(f"{entry.file('torch').path} on {device}: {error}") from error
+            raise InferenceError(f"weights {entry.name} on {device}: {error}") from error
         if threads is not None:
             torch.set_num_threads(threads)
         self.name = f"torch {torch.__version__.split('+')[0]} {device}"

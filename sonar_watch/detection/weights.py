@@ -33,6 +33,18 @@ A model that others published, such as a plume detector of YOLOv5, is run from i
         head: yolov5                  # objectness and classes; raw maps are worked out, too
         encoding: grey                # it is shown the contrast alone; or absolute, see there
         # anchors: [[10, 13, 16, 30, 33, 23], ...]   # raw maps only, where training fitted them
+
+A classifier of crops is told by its head, its architecture by the name that timm builds it by:
+
+      ichthyolith-crops:
+        files:
+          safetensors: {name: ichthyolith-crops.safetensors, sha256: 9c1d...}
+          openvino: {name: ichthyolith-crops.xml, sha256: 04be...}   # without: made at each start
+          openvino_weights: {name: ichthyolith-crops.bin, sha256: d3a2...}
+        classes: [tooth, denticle, sawtoothed, noise]
+        input_size: [224, 224]
+        head: classifier              # a probability per class
+        architecture: tf_efficientnetv2_b0
 """
 
 from __future__ import annotations
@@ -56,12 +68,12 @@ logger = logging.getLogger(__name__)
 MANIFEST_NAME = "MANIFEST.yaml"
 SCHEMA = "sonar_watch.models/1"
 MODELS_VARIABLE = "SONAR_WATCH_MODELS"
-Head = Literal["nms", "end2end", "yolov5"]
-HEADS: tuple[Head, ...] = ("nms", "end2end", "yolov5")
+Head = Literal["nms", "end2end", "yolov5", "classifier"]
+HEADS: tuple[Head, ...] = ("nms", "end2end", "yolov5", "classifier")
 Shown = Literal["layers", "grey", "absolute"]
 SHOWN: tuple[Shown, ...] = ("layers", "grey", "absolute")
-Role = Literal["torch", "openvino", "openvino_weights", "onnx"]
-ROLES: tuple[Role, ...] = ("torch", "openvino", "openvino_weights", "onnx")
+Role = Literal["torch", "openvino", "openvino_weights", "onnx", "safetensors"]
+ROLES: tuple[Role, ...] = ("torch", "openvino", "openvino_weights", "onnx", "safetensors")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +117,8 @@ class WeightsEntry:
     Parameters
     ----------
     name : str
-    files : mapping of {"torch", "openvino", "openvino_weights", "onnx"} to WeightsFile
+    files : mapping of {"torch", "openvino", "openvino_weights", "onnx", "safetensors"}
+        To WeightsFile.
     classes : tuple of str
         As the network was taught.
     input_size : tuple of int
@@ -113,9 +126,10 @@ class WeightsEntry:
     channels : {1, 3}
     resizable : bool
         The network takes any smaller input whose sides are multiples of 32.
-    head : {"nms", "end2end", "yolov5"}
+    head : {"nms", "end2end", "yolov5", "classifier"}
         "nms": raw boxes that overlap, thinned out after the network. "end2end": final boxes.
-        "yolov5": raw boxes with objectness, thinned out after the network.
+        "yolov5": raw boxes with objectness, thinned out after the network. "classifier": no
+        boxes but a probability per class.
     encoding : {"layers", "grey", "absolute"}
         What the network is shown of a picture of three channels: all, or the middle one thrice;
         "absolute" asks whoever draws for a picture of recorded levels instead.

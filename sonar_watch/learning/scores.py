@@ -102,6 +102,26 @@ class _Counted:
     picture: IndexArray
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How many there are, are found, and are found truly, at one threshold."""
+
+    truths: int
+    found: int
+    hits: int
+
+
+def count(judgement: Judgement, selection: Selection, confidence: float) -> Counts:
+    """Return what precision and recall at a threshold are shares of."""
+    counted = _count(judgement, selection)
+    kept = counted.confidence >= confidence
+    return Counts(
+        truths=int(counted.asked.sum()),
+        found=int(kept.sum()),
+        hits=int(counted.is_true[kept].sum()),
+    )
+
+
 def _count(judgement: Judgement, selection: Selection) -> _Counted:
     """Leave out what lies on a true box that is not asked for: it counts neither way."""
     asked = selection.truths(judgement)
