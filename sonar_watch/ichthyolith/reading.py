@@ -48,7 +48,7 @@ _LOADERS = {
     b"II+\x00": ("tiffload", "error"),
     b"MM\x00+": ("tiffload", "error"),
 }
-"""By the first bytes: which reader, and what makes it give up; that of TIFF warns of private tags."""
+"""By the first bytes: which reader, and what makes it give up. TIFF readers warn of much."""
 
 
 def picture_size(path: Path) -> tuple[int, int]:
@@ -171,14 +171,15 @@ def micrometres_per_pixel(tile: Tile) -> float | None:
 @cache
 def _vips() -> ModuleType:
     try:
-        import pyvips
+        import pyvips as vips
     except ImportError as error:
         raise ConfigurationError(
             f"slides need libvips: pip install 'sonar-watch[detect]' ({error})"
         ) from error
     # A tile may be written anew under its old name: nothing is remembered by name.
-    pyvips.cache_set_max(0)
-    return pyvips
+    vips.cache_set_max(0)
+    module: ModuleType = vips
+    return module
 
 
 def _magic(path: Path) -> bytes:
