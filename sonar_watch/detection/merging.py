@@ -10,6 +10,7 @@ spoken.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain, product
 from typing import Any
 
 import numpy as np
@@ -277,7 +278,7 @@ class _Pairs:
 
     def fit(self) -> FloatArray:
         """Return how well the boxes agree where both views could see, 0 to 1."""
-        product = np.ones(len(self.one))
+        fit = np.ones(len(self.one))
         for low, high in ((0, 2), (1, 3)):
             start = np.maximum(
                 np.where(self.one_edges[:, low], self.one[:, low], -np.inf),
@@ -292,8 +293,8 @@ class _Pairs:
             ends = [np.clip(box[:, high], start, end) for box in (self.one, self.other)]
             common = np.minimum(*ends) - np.maximum(*begins)
             spanned = np.maximum(*ends) - np.minimum(*begins)
-            product *= np.where(spanned > 0, np.maximum(_ratio(common, spanned), 0.0), 1.0)
-        return product
+            fit *= np.where(spanned > 0, np.maximum(_ratio(common, spanned), 0.0), 1.0)
+        return fit
 
 
 def _ratio(part: FloatArray, of: FloatArray) -> FloatArray:
@@ -331,27 +332,37 @@ def _judged(pairs: _Pairs, over_smaller: float) -> _Links:
 
 def _joined(seen: _Seen, links: _Links) -> list[list[int]]:
     """Return the groups: each link joins two unless that makes two things of one view one."""
-    group_of = list(range(len(seen.view)))
-    groups = {index: [index] for index in group_of}
-    views, edges = seen.view.tolist(), seen.edges
+    views = seen.view.tolist()
     kin = set(zip(links.first[links.kin].tolist(), links.second[links.kin].tolist(), strict=True))
+    group_of = list(range(len(views)))
+    groups = {index: {view: [index]} for index, view in enumerate(views)}
 
-    def agree(some: list[int], more: list[int], inside: float) -> bool:
-        piece = min(len(some), len(more)) == 1 and inside >= NESTED
+    def agree(some: _Group, more: _Group, inside: float) -> bool:
+        piece = inside >= NESTED and (_is_one(some) or _is_one(more))
         return all(
-            views[one] != views[other]
-            or (min(one, other), max(one, other)) in kin
-            or (piece and bool((edges[one] & edges[other]).any()))
-            for one in some
-            for other in more
+            (min(pair), max(pair)) in kin
+            or (piece and bool((seen.edges[pair[0]] & seen.edges[pair[1]]).any()))
+            for view in some.keys() & more.keys()
+            for pair in product(some[view], more[view])
         )
 
-    for first, second, inside in zip(
-        links.first.tolist(), links.second.tolist(), links.inside.tolist(), strict=True
-    ):
-        one, other = sorted((group_of[first], group_of[second]))
-        if one != other and agree(groups[one], groups[other], inside):
-            for index in groups[other]:
+    for first, second, inside in zip(links.first.tolist(), links.second.tolist(),
+                                     links.inside.tolist(), strict=True):  # fmt: skip
+        one, other = group_of[first], group_of[second]
+        if one == other or not agree(groups[one], groups[other], inside):
+            continue
+        if len(groups[one]) < len(groups[other]):
+            one, other = other, one
+        for view, members in groups.pop(other).items():
+            groups[one].setdefault(view, []).extend(members)
+            for index in members:
                 group_of[index] = one
-            groups[one] += groups.pop(other)
-    return list(groups.values())
+    return [list(chain.from_iterable(group.values())) for group in groups.values()]
+
+
+_Group = dict[int, list[int]]
+"""The boxes of one thing, by their views."""
+
+
+def _is_one(group: _Group) -> bool:
+    return len(group) == 1 and len(next(iter(group.values()))) == 1
