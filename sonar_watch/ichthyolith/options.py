@@ -9,7 +9,7 @@ from typing import Literal
 from sonar_watch.errors import ConfigurationError
 
 FOUND_ABOVE = 0.05
-"""Boxes down to this confidence are kept between runs, so that another threshold needs no network."""
+"""Boxes down to this are kept between runs: another threshold needs no network then."""
 
 USUAL_CONFIDENCE = {"one": 0.3, "two": 0.1}
 """Of weights whose manifest names none; a second stage rejects, so the first may be generous."""
@@ -56,7 +56,7 @@ class SlideOptions:
     sawtoothed : {"own", "tooth"}
         Count saw-toothed ichthyoliths on their own, or as teeth.
     list_noise : bool
-        Also list particles that detector and classifier agree to be none.
+        Also list particles that no view takes for an ichthyolith, where the detector knows noise.
     device : str
         "auto" (CUDA where there is one, else the CPU), "cpu" or "cuda:0".
     threads : int or None
