@@ -10,6 +10,7 @@ import numpy.typing as npt
 from sonar_watch.detection import yolov5
 from sonar_watch.detection.detections import Detections, Float32Array
 from sonar_watch.detection.letterbox import Letterbox
+from sonar_watch.detection.overlap import areas_px2, shared_px2
 from sonar_watch.detection.weights import WeightsEntry
 from sonar_watch.errors import InferenceError
 
@@ -112,15 +113,13 @@ def thin_out(
     -------
     ndarray, shape (kept,)
     """
-    left, top, right, bottom = np.asarray(xyxy, float).reshape(-1, 4).T
-    area = (right - left) * (bottom - top)
+    boxes = np.asarray(xyxy, float).reshape(-1, 4)
+    area = areas_px2(boxes)
     kept, waiting = [], np.arange(len(area))
     while waiting.size:
         best, rest = waiting[0], waiting[1:]
         kept.append(best)
-        width = np.minimum(right[best], right[rest]) - np.maximum(left[best], left[rest])
-        height = np.minimum(bottom[best], bottom[rest]) - np.maximum(top[best], top[rest])
-        shared = np.maximum(width, 0) * np.maximum(height, 0)
+        shared = shared_px2(boxes[best], boxes[rest])
         same = shared > iou * (area[best] + area[rest] - shared)
         same |= shared > nested * np.minimum(area[best], area[rest])
         waiting = rest[~(same & (class_id[rest] == class_id[best]))]
@@ -143,8 +142,6 @@ def intersection_over_union(
         0 between boxes without area.
     """
     one, two = np.asarray(first, float)[:, None], np.asarray(second, float)[None]
-    corner = np.minimum(one[..., 2:], two[..., 2:]) - np.maximum(one[..., :2], two[..., :2])
-    shared = np.clip(corner, 0, None).prod(axis=-1)
-    areas = [(box[..., 2:] - box[..., :2]).prod(axis=-1) for box in (one, two)]
-    union = areas[0] + areas[1] - shared
+    shared = shared_px2(one, two)
+    union = areas_px2(one) + areas_px2(two) - shared
     return np.asarray(np.divide(shared, union, out=np.zeros_like(shared), where=union > 0))

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sonar_watch.detection.detections import Detections
+from sonar_watch.detection.overlap import areas_px2, shared_px2
 from sonar_watch.errors import ConfigurationError
 from sonar_watch.records import Float32Array, FloatArray, FrameGeometry, WaterColumnFrame
 from sonar_watch.watercolumn.opencv import opencv
@@ -182,9 +183,8 @@ def overlooked(found: Detections, opinion: Detections) -> Detections:
 
 
 def _meets(box: Float32Array, others: Float32Array) -> bool:
-    sides = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
-    shared = np.prod(np.maximum(sides, 0), axis=1)
-    smaller = np.minimum(np.prod(box[2:] - box[:2]), np.prod(others[:, 2:] - others[:, :2], axis=1))
+    shared = shared_px2(box, others)
+    smaller = np.minimum(areas_px2(box), areas_px2(others))
     return bool(np.any((shared > 0) & (shared >= _AGREEMENT * smaller)))
 
 
