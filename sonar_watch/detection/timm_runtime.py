@@ -23,7 +23,7 @@ CUDA_BATCH = 64
 """Crops per run on a GPU: they are small."""
 
 
-def build_network(architecture: str, classes: int) -> Any:
+def build_network(architecture: str, classes: int, dropout: float = 0.0) -> Any:
     """Return an untrained classifier that takes RGB of 0 to 1 and gives probabilities.
 
     Parameters
@@ -31,6 +31,8 @@ def build_network(architecture: str, classes: int) -> Any:
     architecture : str
         As timm calls it, such as "tf_efficientnetv2_b0".
     classes : int
+    dropout : float
+        Share of the last features left out at random in training, 0 to 1.
 
     Returns
     -------
@@ -52,7 +54,9 @@ def build_network(architecture: str, classes: int) -> Any:
             f"architecture: expected a network of timm, received {architecture!r}; "
             f"similar are {', '.join(near) or 'none'}"
         )
-    network = timm.create_model(architecture, pretrained=False, num_classes=classes)
+    network = timm.create_model(
+        architecture, pretrained=False, num_classes=classes, drop_rate=dropout
+    )
 
     class Classifier(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
