@@ -22,6 +22,7 @@ import numpy as np
 from sonar_watch.detection.detections import Detections
 from sonar_watch.errors import ConfigurationError
 from sonar_watch.learning.intervals import share_interval
+from sonar_watch.learning.kappa import cohens_kappa
 from sonar_watch.learning.matching import Matching, match
 from sonar_watch.trials.picks import Box, Key, Picks, Place
 
@@ -46,13 +47,7 @@ class Frames:
     @property
     def kappa(self) -> float | None:
         """Cohen's kappa; None when it is not defined, as when both say the same of all."""
-        total = self.both + self.first_only + self.second_only + self.neither
-        if not total:
-            return None
-        first, second = self.both + self.first_only, self.both + self.second_only
-        chance = (first * second + (total - first) * (total - second)) / total**2
-        observed = (self.both + self.neither) / total
-        return None if chance == 1.0 else (observed - chance) / (1 - chance)
+        return cohens_kappa([[self.both, self.first_only], [self.second_only, self.neither]])
 
 
 def compare(first: Picks, second: Picks, radius_m: float = 50.0) -> list[dict[str, Any]]:
