@@ -6,25 +6,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sonar_watch.detection.detections import ByteImage, Float32Array
 
+PEAKS = 6
+"""How many shifts are told of a pair of pictures: the true one need not be the clearest."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OffsetOptions:
-    """How steps between neighbouring tiles are measured.
+_FINE_PX, _COARSE_PX = 2.0, 20.0
+"""What is compared: detail between the two, in pixels. Finer is the noise of the camera and of the
+JPEG, coarser the fall of the light."""
 
-    Parameters
-    ----------
-    max_shift_px : int
-        Furthest that a tile may lie from its nominal place relative to its neighbour.
-    least_distinctness : float
-        Height of the peak of the phase correlation over the rest of it, in its standard
-        deviations: noise reaches 4.5.
-    """
+_HALVED_FROM_PX = 96
+"""Pictures at least as wide and high are compared at half size: detail is coarser than that."""
 
-    max_shift_px: int = 40
-    least_distinctness: float = 5.5
+_TAPER_PX = 16
+_NEAR_PX = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +32,10 @@ class Offset:
     ----------
     x_px, y_px : float
     distinctness : float
-        Of the peak: see `OffsetOptions`.
+        How far the phase correlation rises there over all other shifts, in standard deviations
+        of these: what noise alone makes reaches 4.5.
     correlation : float
-        Of the two pictures at the shift, -1 to 1.
+        Of the two pictures at the shift, -1 to 1: what is nearly empty stays below 0.1.
     """
 
     x_px: float
@@ -46,82 +44,146 @@ class Offset:
     correlation: float
 
 
-def measure_offset(
-    first: Float32Array, second: Float32Array, options: OffsetOptions
-) -> Offset | None:
-    """Return the shift between two pictures, None where none stands out.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """The detail of a part of a tile.
 
     Parameters
     ----------
-    first, second : ndarray, shape (h, w), float32
-        Of the same size, as `detail` gives them.
-    options : OffsetOptions
+    x_px, y_px : int
+        Nominal slide position of its top left corner.
+    step_px : int
+        Pixels of the tile for one of `detail`: 1 or 2.
+    detail : ndarray, shape (h, w), float32
     """
-    reach = min(options.max_shift_px, min(first.shape) // 3)
-    if reach < 2:
-        return None
-    surface = _phase_correlation(first, second, reach)
-    y, x = (int(one) for one in np.unravel_index(surface.argmax(), surface.shape))
-    rest = np.ones(surface.shape, bool)
-    rest[max(y - 5, 0) : y + 6, max(x - 5, 0) : x + 6] = False
-    spread = float(surface[rest].std())
-    if spread <= 0:
-        return None
-    distinctness = float((surface[y, x] - surface[rest].mean()) / spread)
-    correlation = _correlation(first, second, x - reach, y - reach)
-    if distinctness < options.least_distinctness or correlation <= 0:
-        return None
-    return Offset(
-        x_px=x - reach + _vertex(surface[y], x),
-        y_px=y - reach + _vertex(surface[:, x], y),
-        distinctness=distinctness,
-        correlation=correlation,
-    )
+
+    x_px: int
+    y_px: int
+    step_px: int
+    detail: Float32Array
 
 
-def detail(image: ByteImage) -> Float32Array:
-    """Return a picture without the slow change of its light: what neighbours have in common.
+def make_part(image: ByteImage, x_px: int, y_px: int) -> Part:
+    """Return what of a picture can be compared: no slow change of the light, no noise.
 
     Parameters
     ----------
     image : ndarray, shape (h, w) or (h, w, 3), uint8
-
-    Returns
-    -------
-    ndarray, shape (h, w), float32
+        The part of the tile.
+    x_px, y_px : int
+        Nominal slide position of its top left corner.
     """
     import cv2
 
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if image.ndim == 3 else image
-    plane = grey.astype(np.float32)
-    fine = cv2.GaussianBlur(plane, (0, 0), 1.5) - cv2.GaussianBlur(plane, (0, 0), 15)
-    return np.asarray(fine, np.float32)
+    step = 2 if min(grey.shape) >= _HALVED_FROM_PX else 1
+    height, width = (side // step for side in grey.shape)
+    plane = grey[: height * step, : width * step].astype(np.float32)
+    if step > 1:
+        plane = cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA)
+    fine, coarse = (cv2.GaussianBlur(plane, (0, 0), px / step) for px in (_FINE_PX, _COARSE_PX))
+    return Part(x_px=x_px, y_px=y_px, step_px=step, detail=fine - coarse)
 
 
-def _phase_correlation(first: Float32Array, second: Float32Array, reach: int) -> Float32Array:
-    """Return the phase correlation for shifts up to `reach`, shape (2 reach + 1, 2 reach + 1)."""
+def measure_offsets(first: Part, second: Part, reach_px: int) -> tuple[Offset, ...]:
+    """Return the shifts at which two parts look alike, the most distinct one first.
+
+    Parameters
+    ----------
+    first, second : Part
+        Of two tiles, around the same nominal place on the slide.
+    reach_px : int
+        Largest shift across and down, on top of the nominal places.
+
+    Returns
+    -------
+    tuple of Offset
+        At most `PEAKS`, in tile pixels; none where one part is without any detail, or the two
+        are of different scale.
+    """
+    step = first.step_px
+    if step != second.step_px or not (first.detail.any() and second.detail.any()):
+        return ()
+    surface, x0, y0 = _phase_correlation(first, second, reach_px)
+    offsets = []
+    for x, y, distinctness in _peaks(surface, max(_NEAR_PX // step, 2)):
+        lag_x, lag_y = x0 + x, y0 + y
+        correlation = _correlation(first.detail, second.detail, lag_x, lag_y)
+        across = (lag_x + _vertex(surface[y], x)) * step - (second.x_px - first.x_px)
+        down = (lag_y + _vertex(surface[:, x], y)) * step - (second.y_px - first.y_px)
+        offsets.append(
+            Offset(x_px=across, y_px=down, distinctness=distinctness, correlation=correlation)
+        )
+    return tuple(offsets)
+
+
+def _phase_correlation(first: Part, second: Part, reach_px: int) -> tuple[Float32Array, int, int]:
+    """Return the phase correlation for shifts up to the reach, and the lag of its first pixel.
+
+    A lag is in pixels of the details: how far a pixel of the first one is from its like in the
+    second one. Spectra are whitened by half: wholly whitened, the noise of empty glass has the
+    say; not at all, the largest grain alone.
+    """
     from scipy import fft
 
-    height, width = first.shape
-    shape = tuple(fft.next_fast_len(side + reach, real=True) for side in (height, width))
-    taper = np.sqrt(np.outer(np.hanning(height + 2)[1:-1], np.hanning(width + 2)[1:-1]))
-    taper = taper.astype(np.float32)
-    one, other = (fft.rfft2((each - each.mean()) * taper, s=shape) for each in (first, second))
-    cross = one * np.conj(other)
+    y0, rows, height = _lags(first, second, reach_px, 0)
+    x0, columns, width = _lags(first, second, reach_px, 1)
+    shape = (fft.next_fast_len(height, real=True), fft.next_fast_len(width, real=True))
+    spectra = [fft.rfft2(_tapered(one.detail, one.step_px), s=shape) for one in (first, second)]
+    cross = spectra[0] * np.conj(spectra[1])
     size = np.abs(cross)
-    cross /= size + 1e-3 * size.mean() + np.float32(1e-12)
-    down, across = fft.fftfreq(shape[0])[:, None], fft.rfftfreq(shape[1])[None]
-    cross *= np.exp(-2 * (np.pi * 1.5) ** 2 * (across**2 + down**2)).astype(np.float32)
+    cross /= np.sqrt(size + 1e-3 * size.mean() + np.float32(1e-30))
     surface: Any = fft.irfft2(cross, s=shape)
-    surface = np.roll(surface, (reach, reach), axis=(0, 1))
-    return np.asarray(surface[: 2 * reach + 1, : 2 * reach + 1], np.float32)
+    return np.asarray(surface[np.ix_(rows, columns)], np.float32), x0, y0
+
+
+def _lags(
+    first: Part, second: Part, reach_px: int, axis: int
+) -> tuple[int, npt.NDArray[np.intp], int]:
+    """Return the least lag, all of them, and the least length at which none of them wraps."""
+    step = first.step_px
+    apart = (second.y_px - first.y_px, second.x_px - first.x_px)[axis]
+    least, most = -((reach_px - apart) // step), (reach_px + apart) // step
+    one, other = first.detail.shape[axis], second.detail.shape[axis]
+    return least, np.arange(least, most + 1), max(most + other, one - least, one, other)
+
+
+def _tapered(detail: Float32Array, step: int) -> Float32Array:
+    ramps = []
+    for side in detail.shape:
+        length = min(_TAPER_PX // step, side // 4)
+        rise = 0.5 - 0.5 * np.cos(np.pi * (np.arange(length) + 0.5) / max(length, 1))
+        ramps.append(np.concatenate([rise, np.ones(side - 2 * length), rise[::-1]]))
+    return np.asarray((detail - detail.mean()) * np.outer(*ramps), np.float32)
+
+
+def _peaks(surface: Float32Array, near: int) -> list[tuple[int, int, float]]:
+    """Return x, y and distinctness of the highest peaks, each free of what the others raise."""
+    left = surface.astype(np.float64)
+    peaks = []
+    for _ in range(PEAKS):
+        y, x = (int(one) for one in np.unravel_index(np.nanargmax(left), left.shape))
+        height = left[y, x]
+        left[max(y - near, 0) : y + near + 1, max(x - near, 0) : x + near + 1] = np.nan
+        if np.isnan(left).all():
+            break
+        spread = float(np.nanstd(left))
+        if not spread > 0:
+            break
+        peaks.append((x, y, float((height - np.nanmean(left)) / spread)))
+        if np.isnan(left).all():
+            break
+    return peaks
 
 
 def _correlation(first: Float32Array, second: Float32Array, x: int, y: int) -> float:
-    """Return the correlation of what both show when the second is moved by (x, y)."""
-    height, width = first.shape
-    one = first[max(y, 0) : height + min(y, 0), max(x, 0) : width + min(x, 0)]
-    other = second[max(-y, 0) : height + min(-y, 0), max(-x, 0) : width + min(-x, 0)]
+    """Return the correlation of what both show, second[p] being the like of first[p + (x, y)]."""
+    down, down_to = max(y, 0), min(first.shape[0], second.shape[0] + y)
+    across, across_to = max(x, 0), min(first.shape[1], second.shape[1] + x)
+    if down >= down_to or across >= across_to:
+        return 0.0
+    one = first[down:down_to, across:across_to]
+    other = second[down - y : down_to - y, across - x : across_to - x]
     one, other = one - one.mean(), other - other.mean()
     size = float(np.sqrt((one * one).sum(dtype=float) * (other * other).sum(dtype=float)))
     return float((one * other).sum(dtype=float) / size) if size > 0 else 0.0

@@ -17,13 +17,11 @@ Float64Array = npt.NDArray[np.float64]
 USUAL_SIGMA_PX = 10.0
 """How far a step may be from the usual one of its slide: what a step not measured is worth."""
 
-_LEAST_USUAL = 3
-"""Measured steps in one direction, below which one of them cannot be told to be an outlier."""
-
 _OUTLIER_PX = 3.0
 """Measured steps further from the fit than this, and than four times the spread, are dropped."""
 
-_ROUNDS = 10
+_MOST_DROPPED = 0.2
+"""Of the measured steps: when more do not fit, it is not them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +80,7 @@ def place(
     usual = _usual_errors(steps)
     kept = [one for one in steps if one.measured_px is not None and _is_usual(one, usual)]
     positions = nominal_px.copy()
-    for _ in range(_ROUNDS):
+    for _ in range(1 + int(_MOST_DROPPED * len(kept))):
         positions = _solve(nominal_px, steps, kept, usual)
         off = _distances(positions, kept)
         if not off.size:
@@ -99,29 +97,43 @@ def _ends(step: Step) -> tuple[int, int]:
     return step.first, step.second
 
 
-def _usual_errors(steps: Sequence[Step]) -> dict[bool, Float64Array]:
-    """Return the median error of the measured steps, across (True) and down (False).
+def usual_error(step: Step, steps: Sequence[Step]) -> tuple[float, float] | None:
+    """Return how far a step like this one usually is from nominal, None where none is measured.
 
-    Where one direction has no measured step, the stage is taken to be turned and stretched alike
-    in both: what was found across says what is expected down.
+    Parameters
+    ----------
+    step : Step
+    steps : sequence of Step
+        Of the same slide.
+
+    Returns
+    -------
+    tuple of float or None
+        Across and down, pixels: the median of the measured steps in the same direction. Where
+        there are none, those of the other direction tell how much the picture is turned and
+        stretched against the stage.
     """
+    found = _usual_errors(steps).get(step.is_across)
+    return None if found is None else (float(found[0]), float(found[1]))
+
+
+def _usual_errors(steps: Sequence[Step]) -> dict[bool, Float64Array]:
+    """Return the usual error of steps across (True) and down (False)."""
     usual: dict[bool, Float64Array] = {}
     for across in (True, False):
         errors = [one.error_px for one in steps if one.measured_px and one.is_across == across]
         if errors:
             usual[across] = np.median(errors, axis=0)
+    if usual.keys() == {True}:
+        usual[False] = np.array([-usual[True][1], usual[True][0]])
+    elif usual.keys() == {False}:
+        usual[True] = np.array([usual[False][1], -usual[False][0]])
     return usual
-
-
-def _usual_error(step: Step, usual: dict[bool, Float64Array]) -> Float64Array:
-    if step.is_across in usual:
-        return usual[step.is_across]
-    return np.zeros(2)
 
 
 def _is_usual(step: Step, usual: dict[bool, Float64Array]) -> bool:
     """Return whether a measured step is near enough to the usual one of its slide."""
-    off = float(np.hypot(*(step.error_px - _usual_error(step, usual))))
+    off = float(np.hypot(*(step.error_px - usual[step.is_across])))
     if off <= 3 * USUAL_SIGMA_PX:
         return True
     log.info("step %d to %d dropped: %.1f px from the usual one", *_ends(step), off)
@@ -162,7 +174,7 @@ def _expected(
 ) -> Float64Array:
     if _ends(step) in known and step.measured_px is not None:
         return np.asarray(step.measured_px, np.float64)
-    return np.asarray(step.nominal_px, np.float64) + _usual_error(step, usual)
+    return np.asarray(step.nominal_px, np.float64) + usual[step.is_across]
 
 
 def _normal_equations(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,9 @@ MOST_PIXELS = 2_500_000_000
 
 MOST_AT_ONCE_PX = 120_000_000
 """Pixels that may be in memory together: of a tile read whole, or of a strip."""
+
+_PIECE_PX = 256
+"""Rows that are decoded together: they are in memory besides the strip."""
 
 _PLAUSIBLE_UM = (0.01, 20.0)
 """Micrometres per pixel of microscopes; 72 to 1200 dots per inch, for printers, are 21 to 353."""
@@ -72,6 +76,15 @@ def picture_size(path: Path) -> tuple[int, int]:
     if is_big_tiff:
         image = _open(path)
         width, height, is_whole = image.width, image.height, True
+    _check_size(path, width, height)
+    if not is_whole:
+        raise ImageError(f"{path.name}: cut: the end of the file is missing")
+    if width * height > MOST_AT_ONCE_PX:
+        _check_strips(path, header.held_px)
+    return width, height
+
+
+def _check_size(path: Path, width: int, height: int) -> None:
     if width < 1 or height < 1:
         raise ImageError(f"{path.name}: expected a PNG, JPEG, TIFF or BMP header, received none")
     if max(width, height) > MOST_SIDE_PX or width * height > MOST_PIXELS:
@@ -79,9 +92,20 @@ def picture_size(path: Path) -> tuple[int, int]:
             f"{path.name}: {width} x {height} px, expected at most {MOST_SIDE_PX} px a side "
             f"and {MOST_PIXELS} px in all"
         )
-    if not is_whole:
-        raise ImageError(f"{path.name}: cut: the end of the file is missing")
-    return width, height
+
+
+def _check_strips(path: Path, held_px: int) -> None:
+    """Refuse a large picture that a decoder has to hold whole, whatever is asked of it."""
+    if held_px > MOST_AT_ONCE_PX:
+        raise ImageError(f"{path.name}: tiles of {held_px} px, expected at most {MOST_AT_ONCE_PX}")
+    if _magic(path).startswith(b"BM"):
+        raise ImageError(f"{path.name}: BMP of this size is not read: save it as TIFF")
+    image = _open(path)
+    if image.get_typeof("interlaced") and image.get("interlaced"):
+        raise ImageError(
+            f"{path.name}: a progressive (interlaced) picture of more than {MOST_AT_ONCE_PX} px "
+            "would have to be held whole: save it without"
+        )
 
 
 def read_tile(tile: Tile) -> ByteImage:
@@ -105,8 +129,9 @@ def read_tile(tile: Tile) -> ByteImage:
             f"{tile.image}: {tile.width_px} x {tile.height_px} px are too many to be held at "
             f"once, expected at most {MOST_AT_ONCE_PX}"
         )
-    ((_, image),) = strips(tile, tile.height_px, 0)
-    return image
+    if _magic(tile.path).startswith(b"BM"):
+        return next(_bitmap_rows(tile))
+    return next(_vips_rows(tile, tile.height_px))
 
 
 def strips(tile: Tile, height_px: int, overlap_px: int) -> Iterator[tuple[int, ByteImage]]:
@@ -140,8 +165,8 @@ def strips(tile: Tile, height_px: int, overlap_px: int) -> Iterator[tuple[int, B
     if _magic(tile.path).startswith(b"BM"):
         rows = _bitmap_rows(tile)
     else:
-        rows = _vips_rows(tile, min(height_px, tile.height_px))
-    yield from _cut_strips(rows, tile.height_px, height_px, overlap_px)
+        rows = _vips_rows(tile, min(height_px, _PIECE_PX))
+    yield from _cut_strips(rows, tile, height_px, overlap_px)
 
 
 def micrometres_per_pixel(tile: Tile) -> float | None:
@@ -178,6 +203,8 @@ def _vips() -> ModuleType:
         ) from error
     # A tile may be written anew under its old name: nothing is remembered by name.
     vips.cache_set_max(0)
+    # It warns of units and tags that no pixel depends on, for each tile twice.
+    logging.getLogger("pyvips").setLevel(logging.ERROR)
     module: ModuleType = vips
     return module
 
@@ -193,43 +220,49 @@ def _open(path: Path) -> Any:
     for start, (loader, fail_on) in _LOADERS.items():
         if magic.startswith(start):
             load = getattr(_vips().Image, loader)
-            try:
+            with _as_image_error(path.name):
                 return load(str(path), access="sequential", fail_on=fail_on)
-            except _vips().Error as error:
-                raise ImageError(f"{path.name}: not readable: {_told(error)}") from error
     raise ImageError(f"{path.name}: expected a PNG, JPEG, TIFF or BMP, received none")
 
 
-def _told(error: Exception) -> str:
-    return " ".join(str(error).split())
+@contextmanager
+def _as_image_error(name: str) -> Iterator[None]:
+    try:
+        yield
+    except _vips().Error as error:
+        told = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise ImageError(f"{name}: not decodable: {'; '.join(dict.fromkeys(told))}") from error
 
 
-def _as_bgr(image: Any) -> Any:
-    if image.interpretation != "srgb" or image.format != "uchar":
-        image = image.colourspace("srgb")
-    if image.bands > 3:
-        image = image.extract_band(0, n=3)
-    if image.format != "uchar":
-        image = image.cast("uchar")
-    return image[2].bandjoin([image[1], image[0]])
+def _as_rgb(image: Any, name: str) -> Any:
+    """Return a picture of any kind with three bands of a byte each."""
+    if image.format not in ("uchar", "ushort"):
+        raise ImageError(f"{name}: pixels are {image.format}, expected 8 or 16 bit whole numbers")
+    if image.interpretation == "multiband":
+        raise ImageError(f"{name}: {image.bands} bands that are no colours, expected grey or RGB")
+    with _as_image_error(name):
+        if image.interpretation != "srgb" or image.format != "uchar":
+            image = image.colourspace("srgb")
+        return image.extract_band(0, n=3) if image.bands > 3 else image
 
 
-def _vips_rows(tile: Tile, height_px: int) -> Iterator[ByteImage]:
-    """Yield all rows of a picture in pieces of `height_px`."""
+def _vips_rows(tile: Tile, piece_px: int) -> Iterator[ByteImage]:
+    """Yield all rows of a picture in pieces of some rows."""
+    import cv2
+
     image = _open(tile.path)
     if (image.width, image.height) != (tile.width_px, tile.height_px):
         raise ImageError(
             f"{tile.image}: is {image.width} x {image.height} px now, was {tile.width_px} x "
             f"{tile.height_px} px when the folder was read"
         )
-    image = _as_bgr(image)
-    for top in range(0, image.height, height_px):
-        piece = image.crop(0, top, image.width, min(height_px, image.height - top))
-        try:
-            data = piece.write_to_memory()
-        except _vips().Error as error:
-            raise ImageError(f"{tile.image}: broken: {_told(error)}") from error
-        yield np.frombuffer(data, np.uint8).reshape(-1, image.width, 3)
+    region = _vips().Region.new(_as_rgb(image, tile.image))
+    for top in range(0, tile.height_px, piece_px):
+        height = min(piece_px, tile.height_px - top)
+        with _as_image_error(tile.image):
+            data = region.fetch(0, top, tile.width_px, height)
+        rgb = np.frombuffer(data, np.uint8).reshape(height, tile.width_px, 3)
+        yield np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), np.uint8)
 
 
 def _bitmap_rows(tile: Tile) -> Iterator[ByteImage]:
@@ -238,16 +271,23 @@ def _bitmap_rows(tile: Tile) -> Iterator[ByteImage]:
 
 
 def _cut_strips(
-    rows: Iterator[ByteImage], total_px: int, height_px: int, overlap_px: int
+    rows: Iterator[ByteImage], tile: Tile, height_px: int, overlap_px: int
 ) -> Iterator[tuple[int, ByteImage]]:
     """Yield strips of rows that come in pieces; what the next strip needs too is kept."""
-    starts = list(range(0, max(total_px - height_px, 0) + 1, height_px - overlap_px))
-    if starts[-1] + height_px < total_px:
-        starts.append(total_px - height_px)
-    held, top = next(rows), 0
+    high = min(height_px, tile.height_px)
+    starts = list(range(0, tile.height_px - high + 1, height_px - overlap_px))
+    if starts[-1] + high < tile.height_px:
+        starts.append(tile.height_px - high)
+    left = np.empty((0, tile.width_px, 3), np.uint8)
+    before, end = left, 0
     for start in starts:
-        held, top = held[start - top :], start
-        need = min(height_px, total_px - start)
-        while len(held) < need:
-            held = np.concatenate([held, next(rows)])
-        yield start, held[:need]
+        strip = np.empty((high, tile.width_px, 3), np.uint8)
+        filled = end - start
+        strip[:filled] = before[len(before) - filled :]
+        while filled < high:
+            left = left if len(left) else next(rows)
+            part, left = left[: high - filled], left[high - filled :]
+            strip[filled : filled + len(part)] = part
+            filled += len(part)
+        before, end = strip, start + high
+        yield start, strip
