@@ -12,7 +12,8 @@ DEFAULTS = {
     "split": "val", "weights": None, "encoding": "as-is", "confidence": None, "plots": None,
     "out": None, "cruise": None, "baseline": None, "seed": None, "depth": None, "family": None,
     "contrast": None, "swaths": 300, "workers": 1, "record": False, "keep_old": False,
-    "detections": None, "radius": 50.0, "injected": None,
+    "detections": None, "radius": 50.0, "injected": None, "iou": 0.5, "only": None,
+    "ignore_cut": False, "slides": None,
 }
 """What an option is when nobody asks for it."""
 
@@ -26,13 +27,14 @@ USED = {
     "--nights": (*_SAILED, "baseline", "record"),
     "--injected": ("injected", *_INJECTED),
     "--picks": ("weights", "confidence", "detections", "radius"),
+    "--slides": ("slides", "detections", "confidence", "iou", "only", "ignore_cut"),
 }
 """Which options matter to what is asked for."""
 
 SAID = {
     "DATA": "labelled pictures", "--cruise": "the events of a replay",
     "--cruises": "simulated cruises", "--nights": "nights", "--picks": "picks",
-    "--injected": "plumes put into real files",
+    "--injected": "plumes put into real files", "--slides": "slides",
 }
 
 EPILOG = """\
@@ -55,6 +57,12 @@ PICKS      evaluate --picks A.csv B.csv [--detections detections.jsonl]
                depth_min_m, depth_max_m (+ down); or latitude, longitude of the foot
     class      optional, "signal" when absent
   A row with a frame and no place says: looked at, nothing there.
+
+SLIDES     evaluate --slides DIR --detections [NAME=]detections.csv[,more.csv]...
+  Runs of `sonar-watch slides` beside the labels.json in DIR, in one table: precision, recall and
+  F1 per class, of all (the class must be right) and of any (it need not). Labels marked unsure
+  count neither way. Files joined by commas are pooled as one run, each of slides of its own, such
+  as those left out of each training. Tiles that are labelled and in no file count as empty.
 """
 
 
@@ -91,6 +99,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_simulated(parser)
     _add_picks(parser)
+    _add_slides(parser)
     add_config(parser)
 
 
@@ -121,7 +130,8 @@ def _add_picks(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("picks")
     group.add_argument("--picks", type=Path, nargs=2, metavar=("A", "B"), help="CSV files")
     group.add_argument(
-        "--detections", type=Path, metavar="FILE", help="detections.jsonl of a watch"
+        "--detections", nargs="+", metavar="FILE",
+        help="detections.jsonl of a watch; of slides the detections.csv of runs",
     )
     group.add_argument(
         "--radius", type=positive, metavar="M",
@@ -129,12 +139,23 @@ def _add_picks(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_slides(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("slides").add_argument
+    add("--slides", type=Path, metavar="DIR", help="folder with labels.json")
+    add("--iou", type=positive, metavar="SHARE",
+        help="least overlap of a found and a labelled box (default %(default)s)")
+    add("--only", nargs="+", metavar="SLIDE", help="score these slides alone")
+    add("--ignore-cut", action="store_true",
+        help="labels that the edge of a tile cuts count neither way")
+
+
 def run(options: argparse.Namespace) -> int:
     """Score what was asked for."""
-    asked = [name for name in ("data", "cruises", "nights", "picks") if getattr(options, name)]
+    asked = [name for name in ("data", "cruises", "nights", "picks", "slides")
+             if getattr(options, name)]
     if len(asked) != 1:
         raise ConfigurationError(
-            "expected one of DATA, --cruises, --nights and --picks, received "
+            "expected one of DATA, --cruises, --nights, --picks and --slides, received "
             f"{' and '.join(asked) or 'none'}"
         )
     _refuse_idle(options, asked[0])
@@ -142,6 +163,10 @@ def run(options: argparse.Namespace) -> int:
         from sonar_watch.cli.evaluate_injected import score_injected
 
         return score_injected(options)
+    if options.slides:
+        from sonar_watch.cli.evaluate_slides import score_slide_runs
+
+        return score_slide_runs(options)
     if options.picks:
         from sonar_watch.cli.evaluate_picks import score_picks
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sonar_watch.cli.common import existing
 from sonar_watch.cli.evaluate_pictures import tell, tried_settings
+from sonar_watch.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -22,13 +24,21 @@ def score_picks(options: argparse.Namespace) -> int:
     rows = compare(picks[0], picks[1], options.radius)
     if options.detections is not None:
         confidence = options.confidence or _working(options)
-        path = existing(options.detections)
+        path = existing(_only(options.detections))
         for one in picks:
             found = read_detections(path, confidence, one)
             rows += [{**row, "confidence": confidence}
                      for row in compare(one, found, options.radius)]
     tell(rows, lambda: [_table(rows)])
     return 0
+
+
+def _only(words: Sequence[str]) -> Path:
+    if len(words) != 1:
+        raise ConfigurationError(
+            f"--detections: expected one detections.jsonl, received {len(words)}"
+        )
+    return Path(words[0])
 
 
 def _working(options: argparse.Namespace) -> float:

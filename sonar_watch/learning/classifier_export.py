@@ -6,6 +6,7 @@ import hashlib
 import logging
 import pickle
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -128,10 +129,7 @@ def _with_openvino(entry: WeightsEntry, models_dir: Path) -> WeightsEntry:
         "openvino": _write(models_dir / f"{entry.name}.xml", graph),
         "openvino_weights": _write(models_dir / f"{entry.name}.bin", weights),
     }
-    whole = WeightsEntry(
-        **{name: getattr(entry, name) for name in entry.__slots__ if name != "files"},
-        files={**entry.files, **added},
-    )
+    whole = replace(entry, files={**entry.files, **added})
     _check_agreement(network, whole)
     present = read_manifest(models_dir) if (models_dir / MANIFEST_NAME).is_file() else {}
     write_manifest(models_dir, present | {entry.name: whole})

@@ -1,0 +1,160 @@
+"""Scores of the objects on slides beside a person's labels, several runs in one table."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sonar_watch.cli.common import existing
+from sonar_watch.cli.evaluate_pictures import tell
+from sonar_watch.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from sonar_watch.ichthyolith.records import SlideObject
+    from sonar_watch.ichthyolith.scoring import ClassScore, SlideScores
+
+
+def score_slide_runs(options: argparse.Namespace) -> int:
+    """Score every run at its final verdicts, and at its detector's where a classifier differed."""
+    if not options.detections:
+        raise ConfigurationError("--slides: expected --detections, the detections.csv of runs")
+    from sonar_watch.ichthyolith.labels import read_labels
+
+    labels = read_labels(existing(options.slides))
+    if options.only:
+        labels = tuple(tile for tile in labels if set(options.only) & {tile.slide, tile.key})
+        if not labels:
+            raise ConfigurationError(
+                f"--only {' '.join(options.only)}: expected slides among the labels"
+            )
+    scored = [one for run in _runs(options.detections) for one in _score(run, labels, options)]
+    rows = [row for one in scored for row in one.rows()]
+    tell([*rows, *(one.confusion() for one in scored)],
+         lambda: [_table(scored), *(_confusion_table(one) for one in scored)])
+    return 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """One run's objects, of one file or of several pooled."""
+
+    name: str
+    objects: tuple[SlideObject, ...]
+
+
+def _runs(words: Sequence[str]) -> Iterator[_Run]:
+    names = set()
+    for word in words:
+        name, said, files = word.rpartition("=")
+        paths = [existing(Path(one)) for one in files.split(",")]
+        if not said:
+            name = paths[0].parent.name if paths[0].stem == "detections" else paths[0].stem
+        if name in names:
+            raise ConfigurationError(f"--detections: two runs are called {name!r}; use NAME=FILE")
+        names.add(name)
+        yield _Run(name=name, objects=tuple(_pooled(paths)))
+
+
+def _pooled(paths: Sequence[Path]) -> Iterator[SlideObject]:
+    """Yield the objects of files that each saw other slides."""
+    from sonar_watch.ichthyolith.tables import read_detections
+
+    seen: dict[str, Path] = {}
+    for path in paths:
+        for one in read_detections(path):
+            for sighting in one.sightings:
+                if seen.setdefault(sighting.image, path) != path:
+                    raise ConfigurationError(
+                        f"{path}: expected files of different tiles, {sighting.image} is in "
+                        f"{seen[sighting.image]}, too"
+                    )
+            yield one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scored:
+    run: str
+    scores: SlideScores
+
+    @property
+    def _tried(self) -> dict[str, Any]:
+        options = self.scores.options
+        return {"run": self.run, "stage": options.stage, "iou": options.iou,
+                "confidence": options.confidence}
+
+    def rows(self) -> list[dict[str, Any]]:
+        about = {name: getattr(self.scores, name)
+                 for name in ("tiles", "slides", "unsure", "elsewhere")}
+        return [{**self._tried, **about, **_plain(one)} for one in self.scores.classes]
+
+    def confusion(self) -> dict[str, Any]:
+        table: dict[str, dict[str, int]] = {}
+        for (there, found), often in self.scores.confusion.items():
+            table.setdefault(there, {})[found] = often
+        return {**self._tried, "confusion": table}
+
+
+def _plain(one: ClassScore) -> dict[str, Any]:
+    row = {field.name: getattr(one, field.name) for field in fields(one)}
+    return {"class": row.pop("class_name"), **row}
+
+
+def _score(run: _Run, labels: Sequence[Any], options: argparse.Namespace) -> Iterator[_Scored]:
+    from sonar_watch.ichthyolith.scoring import ScoringOptions, score_slides
+
+    differs = any(one.class_name != one.detector_class for one in run.objects)
+    for stage in ("final", "detector") if differs else ("final",):
+        asked = ScoringOptions(
+            iou=options.iou, confidence=options.confidence or 0.0,
+            stage=stage,  # type: ignore[arg-type]
+            cut="ignored" if options.ignore_cut else "asked",
+        )
+        yield _Scored(run=run.name, scores=score_slides(run.objects, labels, asked))
+
+
+def _told(share: float | None) -> str:
+    return "-" if share is None else f"{share:.2f}"
+
+
+def _between(interval: tuple[float, float]) -> str:
+    return f"{interval[0]:.2f}-{interval[1]:.2f}"
+
+
+def _table(scored: Sequence[_Scored]) -> Table:
+    from rich.table import Table
+
+    first = scored[0].scores
+    table = Table(
+        "run", "stage", "class", "labelled", "found", "true", "precision", "95 %", "recall",
+        "95 %", "F1", "95 %", "best F1", "at",
+        title=f"{first.tiles} labelled tiles of {first.slides} slides, IoU {first.options.iou:g}, "
+        f"confidence {first.options.confidence:g}; {first.unsure} unsure labels ignored",
+        caption="F1's interval draws slides anew; best F1 is chosen on these labels: too good",
+    )
+    for one in scored:
+        for row in one.scores.classes:
+            table.add_row(
+                one.run, one.scores.options.stage, row.class_name,
+                *(str(number) for number in (row.truths, row.found, row.hits)),
+                _told(row.precision), _between(row.precision_95), _told(row.recall),
+                _between(row.recall_95), _told(row.f1), _between(row.f1_95),
+                _told(row.best_f1), _told(row.best_confidence),
+                end_section=row.class_name == "any",
+            )
+    return table
+
+
+def _confusion_table(one: _Scored) -> Table:
+    from rich.table import Table
+
+    body = one.confusion()["confusion"]
+    names = [*body]
+    table = Table("labelled", *names, title=f"{one.run} ({one.scores.options.stage}): found as")
+    for there in names:
+        table.add_row(there, *(str(body[there].get(found, "")) for found in names))
+    return table
