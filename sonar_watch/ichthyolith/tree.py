@@ -161,18 +161,23 @@ def _read_picture(root: Path, path: Path, *, is_alone: bool) -> _Named:
 
 
 def _place_of_tile(root: Path, path: Path, sample: str, slide: str) -> tuple[str, str, str]:
-    """Return site, sample and slide of a tile: the name decides, the folders tell the site."""
-    folders = _folder_names(root, path)
-    other = _STITCHED.fullmatch(folders[-1]) if folders else None
-    if other and other["sample"] == sample and other["slide"] != slide:
+    """Return site, sample and slide of a tile: the name decides, the folders tell the site.
+
+    Part of a tree has the site that the whole tree has: folders above `root` count where the
+    sample's own folder is among them.
+    """
+    folder = _STITCHED.fullmatch(path.parent.name)
+    if folder and folder["sample"] == sample and folder["slide"] != slide:
         raise ImageError(
-            f"its name says slide {slide}, its folder {folders[-1]}: move or rename it"
+            f"its name says slide {slide}, its folder {path.parent.name}: move or rename it"
         )
+    below, folders = _folder_names(root, path), [*path.parent.resolve().parts[1:]]
     if folders and folders[-1] in (slide, f"{sample}_{slide}"):
         folders.pop()
-    if folders and folders[-1] == sample:
-        folders.pop()
-    return (folders[-1] if folders else _name_of(root)), sample, slide
+        below = below[:-1]
+    if len(folders) > 1 and folders[-1] == sample:
+        return folders[-2], sample, slide
+    return (below[-1] if below else _name_of(root)), sample, slide
 
 
 def _place_of_stitched(root: Path, path: Path, *, is_alone: bool) -> tuple[str, str, str]:
@@ -188,7 +193,7 @@ def _place_of_stitched(root: Path, path: Path, *, is_alone: bool) -> tuple[str, 
 
 
 def _folder_names(root: Path, path: Path) -> list[str]:
-    """Return the folders between `root` and the picture, `root` itself when it is one of a tree."""
+    """Return the folders between `root` and the picture."""
     return list(path.parent.relative_to(root).parts)
 
 
