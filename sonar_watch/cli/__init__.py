@@ -34,7 +34,8 @@ COMMANDS = {
     "train": "train a detector",
     "train-classifier": "train the classifier that takes a second look at particles on slides",
     "evaluate": "score a detector on pictures, cruises and slides with truth, and people's picks",
-    "bench": "measure how soon alerts come from this machine under load",
+    "slides": "count and measure ichthyoliths on microscope slides",
+    "bench": "measure how soon alerts come under load, and how fast slides are searched",
     "check-config": "check a configuration file, or print the default one",
     "doctor": "look at this machine and say what to do about what is wrong",
 }

@@ -7,39 +7,59 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from sonar_watch.cli.common import EXIT_FAILED, positive
+from sonar_watch.cli.bench_slides import add_slides_arguments, bench_slides
+from sonar_watch.cli.common import EXIT_FAILED, positive, refuse_idle
 from sonar_watch.cli.output import print_json
 
 if TYPE_CHECKING:
     from sonar_watch.trials.load import LoadOptions, LoadReport
 
 LIMIT_S = 0.5
+_LOAD_FLAGS = ("--frames-per-s", "--subscribers", "--out")
+_SLIDES_FLAGS = ("--tiles", "--turns", "--most", "--device", "--config")
 _TOLD = ("frames", "frames_per_min", "alerts", "backlog", "memory_bytes", "threads",
          "file_handles", "lag")  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument(
-        "--load", type=positive, required=True, metavar="MINUTES",
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "--load", type=positive, metavar="MINUTES",
         help="watch raw files that grow in real time, with subscribers, for so long",
     )
-    parser.add_argument("--frames-per-s", type=positive, default=5.0, metavar="N")
-    parser.add_argument("--subscribers", type=int, default=20, metavar="N")
-    parser.add_argument("--weights", default="plume-n", metavar="NAME")
+    what.add_argument(
+        "what", nargs="?", choices=("slides",), metavar="slides",
+        help="search the tiles of slides, by turns with `yolo predict`: tiles per second",
+    )
     parser.add_argument(
+        "--weights", default=None, metavar="NAME", help="(default: plume-n; as in the settings)"
+    )
+    add_slides_arguments(parser)
+    group = parser.add_argument_group("load")
+    group.add_argument("--frames-per-s", type=positive, default=5.0, metavar="N")
+    group.add_argument("--subscribers", type=int, default=20, metavar="N")
+    group.add_argument(
         "--out", type=Path, default=None, metavar="DIR",
         help="keep journal, log and raw files there (default: nowhere)",
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print JSON lines; exit 1 when the 99 % quantile of the latency is above half a second."""
+    """Print JSON lines; exit 1 when it is not fast enough.
+
+    Under load the 99 % quantile of the latency must be below half a second; see also
+    `bench_slides`.
+    """
+    if options.what == "slides":
+        refuse_idle(options, add_arguments, _LOAD_FLAGS, "with slides")
+        return bench_slides(options)
+    refuse_idle(options, add_arguments, _SLIDES_FLAGS, "without slides")
     from sonar_watch.trials.load import LoadOptions, measure_load
 
     asked = LoadOptions(
         minutes=options.load, frames_per_s=options.frames_per_s,
-        subscribers=options.subscribers, weights=options.weights,
+        subscribers=options.subscribers, weights=options.weights or "plume-n",
     )
     if options.out is not None:
         return _tell(asked, measure_load(options.out, asked, _tell_sample))

@@ -26,12 +26,11 @@ from sonar_watch.detection.tiling import (
 )
 from sonar_watch.errors import ImageError
 from sonar_watch.ichthyolith.ahead import read_ahead
-from sonar_watch.ichthyolith.offsets import OffsetOptions
 from sonar_watch.ichthyolith.options import SlideOptions
 from sonar_watch.ichthyolith.reading import read_tile, strips
 from sonar_watch.ichthyolith.records import Placed, Slide, Tile
 from sonar_watch.ichthyolith.regions import is_small
-from sonar_watch.ichthyolith.registration import Registration
+from sonar_watch.ichthyolith.registration import Registration, RegistrationOptions
 from sonar_watch.ichthyolith.stored import Inputs, SlideRecord, code_of, plainly
 
 log = logging.getLogger(__name__)
@@ -168,8 +167,7 @@ def sweep(
     if record.result(PLACED, placed_by) is None:
         ran[PLACED] = (len(readable), record.reason(PLACED, placed_by))
         work.registration = _registration(slide, options)
-    if unseen or work.registration is not None:
-        work.run(readable if work.registration is not None else unseen, unseen, open_detector)
+    work.run(readable, unseen, open_detector)
     if PLACED in ran:
         placed = work.placed()
         if not work.failed:  # else it is to be tried again
@@ -197,7 +195,7 @@ def contents_of(
 def _registration(slide: Slide, options: SlideOptions) -> Registration | None:
     if not options.register or len(slide.tiles) < 2:
         return None
-    return Registration(slide, OffsetOptions(max_shift_px=options.max_shift_px))
+    return Registration(slide, RegistrationOptions(max_shift_px=options.max_shift_px))
 
 
 @dataclass(slots=True)
@@ -224,8 +222,10 @@ class _Pass:
     def run(
         self, tiles: list[Tile], unseen: list[Tile], open_detector: Callable[[], Detecting]
     ) -> None:
-        """Read tiles, register them, and show the unseen ones to the network."""
-        pieces = self._pieces(tiles, {tile.image for tile in unseen})
+        """Read the tiles that are unseen or to be registered; show the network the unseen."""
+        names = {tile.image for tile in unseen}
+        wanted = [tile for tile in tiles if tile.image in names or self._is_registered(tile)]
+        pieces = self._pieces(wanted, names)
         if not unseen:
             deque(pieces, maxlen=0)
             return
@@ -243,6 +243,9 @@ class _Pass:
             Placed(image=tile.image, x_px=tile.x_px, y_px=tile.y_px, placing="nominal")
             for tile in self.slide.tiles
         )
+
+    def _is_registered(self, tile: Tile) -> bool:
+        return self.registration is not None and self.registration.needs(tile)
 
     def _pieces(self, tiles: list[Tile], unseen: set[str]) -> Iterator[Piece]:
         """Yield the windows of the unseen tiles; broken ones are noted and passed over."""
@@ -270,7 +273,7 @@ class _Pass:
     ) -> Iterator[Piece]:
         if isinstance(image, Exception):
             raise image
-        if self.registration is not None:
+        if self.registration is not None and self.registration.needs(tile):
             self.registration.see(tile, read_tile(tile) if image is None else image)
         if not is_unseen:
             return
