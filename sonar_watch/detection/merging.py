@@ -9,7 +9,6 @@ spoken.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import chain, product
 from typing import Any
 
@@ -17,23 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from sonar_watch.detection.decoding import NESTED
-from sonar_watch.detection.nearness import near_pairs
-from sonar_watch.detection.overlap import areas_px2, shared_sides_px
+from sonar_watch.detection.linking import Links, Seen, links_between
 from sonar_watch.errors import ConfigurationError
 
-FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
-IndexArray = npt.NDArray[np.intp]
-
-ALIKE = 0.25
-"""Least intersection over union of two whole boxes of different classes: a tooth that sticks to a
-crystal lies in the crystal's box, and is none."""
-SAME = 0.5
-"""Least intersection over union of two boxes of different classes in one view: one thing by two
-names, which the thinning leaves because it looks at each class alone."""
-ALONG = 0.3
-"""Least share, along the edge that cuts them, of two halves. A needle that crosses it askew shows
-halves of which only the ends lie side by side: 0.4 at 45 degrees, eight times longer than wide."""
 
 
 def union_box(xyxy: npt.NDArray[Any]) -> tuple[float, float, float, float]:
@@ -135,234 +121,72 @@ def merge(
         raise ConfigurationError(f"over_smaller: expected above 0 up to 1, received {over_smaller}")
     if not 0.0 <= slack_px < np.inf:
         raise ConfigurationError(f"slack_px: expected 0 or more, received {slack_px}")
-    seen = _Seen.of(boxes, confidence, class_id, view, cut)
+    seen = Seen.of(boxes, confidence, class_id, view, cut)
     order = seen.order()
     seen = seen.select(order)
-    links = _links(seen, over_smaller, slack_px)
-    groups = [sorted(group) for group in _joined(seen, links)]
-    return [[int(order[index]) for index in group] for group in sorted(groups)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Seen:
-    """The boxes as arrays; `edges` is (n, 4), or (n, 1) where it is not known which edge cuts."""
-
-    xyxy: FloatArray
-    confidence: FloatArray
-    class_id: IndexArray
-    view: IndexArray
-    edges: BoolArray
-
-    @classmethod
-    def of(cls, *columns: npt.ArrayLike) -> _Seen:
-        """Return them checked."""
-        xyxy = np.asarray(columns[0], float).reshape(-1, 4)
-        count = len(xyxy)
-        confidence, class_id, view, cut = map(np.asarray, columns[1:])
-        for name, one in (("confidence", confidence), ("class_id", class_id), ("view", view)):
-            if one.shape != (count,):
-                raise ValueError(f"{name}: expected shape ({count},), received {one.shape}")
-        if cut.shape not in ((count,), (count, 4)):
-            raise ValueError(f"cut: expected shape ({count},) or ({count}, 4): {cut.shape}")
-        if not np.isfinite(xyxy).all() or np.any(xyxy[:, 2:] < xyxy[:, :2]):
-            raise ValueError("boxes: expected finite ones, left <= right, top <= bottom")
-        return cls(
-            xyxy=xyxy,
-            confidence=confidence.astype(float),
-            class_id=class_id.astype(np.intp),
-            view=view.astype(np.intp),
-            edges=cut.astype(bool).reshape(count, -1 if count else 4),
-        )
-
-    def select(self, index: IndexArray) -> _Seen:
-        """Return some of them, in that order."""
-        return _Seen(**{name: getattr(self, name)[index] for name in _Seen.__slots__})
-
-    def order(self) -> IndexArray:
-        """Return the indices of the boxes, the view to believe first; ties by what they are."""
-        left, top, right, bottom = self.xyxy.T
-        return np.lexsort((
-            *self.edges.T, self.class_id, bottom, right, left, top, self.view,
-            -areas_px2(self.xyxy), -self.confidence, self.edges.sum(axis=1),
-        ))  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Links:
-    """Pairs of boxes that may be one thing.
-
-    `fit` is how well they agree, `inside` the share of the smaller one; `kin` tells pairs of one
-    view.
-    """
-
-    first: IndexArray
-    second: IndexArray
-    fit: FloatArray
-    inside: FloatArray
-    kin: BoolArray
-
-
-def _links(seen: _Seen, over_smaller: float, slack_px: float) -> _Links:
-    """Return the pairs that may be joined, those that fit best first."""
-    parts = [
-        _judged(_Pairs(seen, *pair, slack_px), over_smaller)
-        for pair in near_pairs(seen.xyxy, slack_px)
+    links = links_between(seen, over_smaller, slack_px)
+    groups = _Groups(seen, links)
+    for pair in zip(*(column.tolist() for column in (links.first, links.second, links.inside)),
+                    strict=True):  # fmt: skip
+        groups.join(*pair)
+    return [
+        [int(order[index]) for index in sorted(group)]
+        for group in sorted(map(sorted, groups.lists()))
     ]
-    if not parts:
-        return _Links(
-            first=_NONE,
-            second=_NONE,
-            fit=_NONE.astype(float),
-            inside=_NONE.astype(float),
-            kin=_NONE.astype(bool),
-        )
-    columns = {
-        name: np.concatenate([getattr(part, name) for part in parts]) for name in _Links.__slots__
-    }
-    best_first = np.lexsort((columns["second"], columns["first"], -columns["fit"]))
-    return _Links(**{name: column[best_first] for name, column in columns.items()})
 
 
-_NONE: IndexArray = np.empty(0, np.intp)
+class _Groups:
+    """The things so far: which boxes belong together, by the view that saw them."""
 
+    def __init__(self, seen: Seen, links: Links) -> None:
+        self._views, self._edges = seen.view.tolist(), seen.edges
+        self._kin = set(zip(links.first[links.kin].tolist(), links.second[links.kin].tolist(),
+                            strict=True))  # fmt: skip
+        self._group_of = list(range(len(self._views)))
+        self._groups = {index: {view: [index]} for index, view in enumerate(self._views)}
 
-class _Pairs:
-    """Pairs of boxes and what they have in common."""
+    def join(self, first: int, second: int, inside: float) -> None:
+        """Make the things of two boxes one, unless that makes two things of one view one."""
+        one, other = self._group_of[first], self._group_of[second]
+        if one == other or not self._agree(first, second, inside):
+            return
+        if len(self._groups[one]) < len(self._groups[other]):
+            one, other = other, one
+        for view, members in self._groups.pop(other).items():
+            self._groups[one].setdefault(view, []).extend(members)
+            for index in members:
+                self._group_of[index] = one
 
-    def __init__(self, seen: _Seen, first: IndexArray, second: IndexArray, slack_px: float) -> None:
-        self.first, self.second, self.slack_px = first, second, slack_px
-        self.one, self.other = seen.xyxy[first], seen.xyxy[second]
-        self.kin = seen.view[first] == seen.view[second]
-        self.same_class = seen.class_id[first] == seen.class_id[second]
-        edges = seen.edges[first], seen.edges[second]
-        self.whole = ~edges[0].any(axis=1) & ~edges[1].any(axis=1)
-        if seen.edges.shape[1] == 1:
-            edges = _likely_edges(self.one, self.other, *edges)
-        self.one_edges, self.other_edges = edges
-        lengths = [box[:, 2:] - box[:, :2] for box in (self.one, self.other)]
-        self.least = np.minimum(*lengths)
-        self.sides = np.stack(shared_sides_px(self.one, self.other), axis=1)
-        slack = np.where(self.kin, 0.0, slack_px)[:, None]  # a view is not off against itself
-        self.sides = np.clip(self.sides + slack, 0.0, self.least)
-        self.shared = self.sides.prod(axis=1)
-        self.areas = areas_px2(self.one), areas_px2(self.other)
-
-    def inside(self) -> FloatArray:
-        """Return the share of the smaller box that lies in the larger."""
-        return _ratio(self.shared, np.minimum(*self.areas))
-
-    def alike(self) -> FloatArray:
-        """Return intersection over union."""
-        return _ratio(self.shared, self.areas[0] + self.areas[1] - self.shared)
-
-    def along(self) -> FloatArray:
-        """Return how much halves of one thing share along the edge between them, 0 for others."""
-        best = np.zeros(len(self.one))
-        for axis in (0, 1):
-            share = _ratio(self.sides[:, 1 - axis], self.least[:, 1 - axis])
-            halves = self._halves(self.one, self.other, self.one_edges, self.other_edges, axis)
-            halves |= self._halves(self.other, self.one, self.other_edges, self.one_edges, axis)
-            best = np.maximum(best, np.where(halves, share, 0.0))
-        return best
-
-    def _halves(
-        self, before: FloatArray, after: FloatArray, cut: BoolArray, cut_after: BoolArray, axis: int
-    ) -> BoolArray:
-        """Return whether the one is cut where the other goes on, and both fill what is between."""
-        low, high = axis, axis + 2
-        facing = cut[:, high] & cut_after[:, low]
-        meet = after[:, low] - before[:, high] <= self.slack_px
-        through = before[:, low] <= after[:, low] + self.slack_px
-        through &= after[:, high] >= before[:, high] - self.slack_px
-        return np.asarray(facing & meet & through, bool)
-
-    def fit(self) -> FloatArray:
-        """Return how well the boxes agree where both views could see, 0 to 1."""
-        fit = np.ones(len(self.one))
-        for low, high in ((0, 2), (1, 3)):
-            start = np.maximum(
-                np.where(self.one_edges[:, low], self.one[:, low], -np.inf),
-                np.where(self.other_edges[:, low], self.other[:, low], -np.inf),
-            )
-            end = np.minimum(
-                np.where(self.one_edges[:, high], self.one[:, high], np.inf),
-                np.where(self.other_edges[:, high], self.other[:, high], np.inf),
-            )
-            end = np.maximum(start, end)
-            begins = [np.clip(box[:, low], start, end) for box in (self.one, self.other)]
-            ends = [np.clip(box[:, high], start, end) for box in (self.one, self.other)]
-            common = np.minimum(*ends) - np.maximum(*begins)
-            spanned = np.maximum(*ends) - np.minimum(*begins)
-            fit *= np.where(spanned > 0, np.maximum(_ratio(common, spanned), 0.0), 1.0)
-        return fit
-
-
-def _ratio(part: FloatArray, of: FloatArray) -> FloatArray:
-    """Return the quotient, 0 where there is nothing to divide by."""
-    return np.asarray(np.divide(part, of, out=np.zeros_like(part), where=of > 0))
-
-
-def _likely_edges(
-    one: FloatArray, other: FloatArray, one_cut: BoolArray, other_cut: BoolArray
-) -> tuple[BoolArray, BoolArray]:
-    """Return which edges cut boxes of which only that is known: those that the other passes.
-
-    Only along the axis on which the two are more apart: an edge cuts along one.
-    """
-    apart = np.abs(one - other)
-    along_x = apart[:, 0] + apart[:, 2] >= apart[:, 1] + apart[:, 3]
-    axis = np.stack([along_x, ~along_x, along_x, ~along_x], axis=1)
-    outward = np.array([-1, -1, 1, 1])
-    passes = (other - one) * outward
-    return one_cut & axis & (passes > 0), other_cut & axis & (passes < 0)
-
-
-def _judged(pairs: _Pairs, over_smaller: float) -> _Links:
-    """Return those that may be one thing."""
-    inside, alike, along = pairs.inside(), pairs.alike(), pairs.along()
-    between = (pairs.shared > 0) & (inside >= over_smaller)
-    between &= pairs.same_class | ~pairs.whole | (alike >= ALIKE)
-    within = np.where(pairs.same_class, inside > NESTED, alike >= SAME)
-    may = np.where(pairs.kin, within, between | (along >= ALONG))
-    return _Links(
-        first=pairs.first[may], second=pairs.second[may], fit=pairs.fit()[may],
-        inside=np.maximum(inside, along)[may], kin=pairs.kin[may],
-    )  # fmt: skip
-
-
-def _joined(seen: _Seen, links: _Links) -> list[list[int]]:
-    """Return the groups: each link joins two unless that makes two things of one view one."""
-    views = seen.view.tolist()
-    kin = set(zip(links.first[links.kin].tolist(), links.second[links.kin].tolist(), strict=True))
-    group_of = list(range(len(views)))
-    groups = {index: {view: [index]} for index, view in enumerate(views)}
-
-    def agree(some: _Group, more: _Group, inside: float) -> bool:
-        piece = inside >= NESTED and (_is_one(some) or _is_one(more))
-        return all(
-            (min(pair), max(pair)) in kin
-            or (piece and bool((seen.edges[pair[0]] & seen.edges[pair[1]]).any()))
+    def _agree(self, first: int, second: int, inside: float) -> bool:
+        """Return whether no view tells the things of two boxes apart."""
+        some, more = (self._groups[self._group_of[index]] for index in (first, second))
+        apart = [
+            pair
             for view in some.keys() & more.keys()
             for pair in product(some[view], more[view])
-        )
+            if (min(pair), max(pair)) not in self._kin
+        ]
+        if not apart:
+            return True
+        # The arms of a fork of which an edge cuts off the joint are two boxes of one thing.
+        pieces = all((self._edges[one] & self._edges[other]).any() for one, other in apart)
+        return pieces and inside >= NESTED and (
+            self._is_piece(some, second) or self._is_piece(more, first)
+        )  # fmt: skip
 
-    for first, second, inside in zip(links.first.tolist(), links.second.tolist(),
-                                     links.inside.tolist(), strict=True):  # fmt: skip
-        one, other = group_of[first], group_of[second]
-        if one == other or not agree(groups[one], groups[other], inside):
-            continue
-        if len(groups[one]) < len(groups[other]):
-            one, other = other, one
-        for view, members in groups.pop(other).items():
-            groups[one].setdefault(view, []).extend(members)
-            for index in members:
-                group_of[index] = one
-    return [list(chain.from_iterable(group.values())) for group in groups.values()]
+    def _is_piece(self, group: Group, of: int) -> bool:
+        """Return whether a thing is but a piece of the one in the box `of`.
+
+        Nobody saw it end, and that box shows the other whole; or one view shows it alone.
+        """
+        members = [index for some in group.values() for index in some]
+        stumps = bool(self._edges[members].any(axis=1).all())
+        return stumps and (len(members) == 1 or not self._edges[of].any())
+
+    def lists(self) -> list[list[int]]:
+        """Return the boxes of each thing."""
+        return [list(chain.from_iterable(group.values())) for group in self._groups.values()]
 
 
-_Group = dict[int, list[int]]
+Group = dict[int, list[int]]
 """The boxes of one thing, by their views."""
-
-
-def _is_one(group: _Group) -> bool:
-    return len(group) == 1 and len(next(iter(group.values()))) == 1
