@@ -160,7 +160,9 @@ def agreement(first: Review, second: Review, *, count_unsure: bool = False) -> A
 
 
 def _agreement(
-    pairs: Sequence[_Pair], names: tuple[str, ...], reviewers: tuple[str, str],
+    pairs: Sequence[_Pair],
+    names: tuple[str, ...],
+    reviewers: tuple[str, str],
     missing: dict[str, int],
 ) -> Agreement:
     table = _table(pairs, names)
@@ -192,14 +194,15 @@ def _table(pairs: Sequence[_Pair], names: tuple[str, ...]) -> npt.NDArray[np.int
     return np.array([[often[row, column] for column in names] for row in names], np.int64)
 
 
-def _class_agreement(
-    name: str, place: int, table: npt.NDArray[np.int64]
-) -> ClassAgreement:
+def _class_agreement(name: str, place: int, table: npt.NDArray[np.int64]) -> ClassAgreement:
     both = int(table[place, place])
     first, second = int(table[place].sum()) - both, int(table[:, place].sum()) - both
     neither = int(table.sum()) - both - first - second
     return ClassAgreement(
-        class_name=name, both=both, first_only=first, second_only=second,
+        class_name=name,
+        both=both,
+        first_only=first,
+        second_only=second,
         kappa=cohens_kappa([[both, first], [second, neither]]),
     )
 

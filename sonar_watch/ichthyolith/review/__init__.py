@@ -1,7 +1,7 @@
 """What a person says of the objects on slides: a page to look at them, verdicts, what follows.
 
-    objects -> write_gallery -> index.html -> verdicts.json -> apply_verdicts -> objects
-    objects a person has seen -> write_reviewed_set, write_reviewed_crops -> what is trained on
+objects -> write_gallery -> index.html -> verdicts.json -> apply_verdicts -> objects
+objects a person has seen -> write_reviewed_set, write_reviewed_crops -> what is trained on
 """
 
 from sonar_watch.ichthyolith.review.gallery import GalleryOptions, uncertainty, write_gallery

@@ -76,16 +76,20 @@ def crops_of(
         squares = [square_about(one.best.xyxy_px, margin, least_px) for one in members]
         pictures = _pictures(tiles.get(image), image, squares)
         for place, one in enumerate(members):
-            yield Crop(one=one, image=pictures.get(place),
-                       in_crop=_within(one.best.xyxy_px, squares[place]))
+            yield Crop(
+                one=one,
+                image=pictures.get(place),
+                in_crop=_within(one.best.xyxy_px, squares[place]),
+            )
 
 
 def _pictures(tile: Tile | None, image: str, squares: Sequence[Box]) -> dict[int, ByteImage]:
     """Return what could be cut out of a tile, by place."""
     pictures: dict[int, ByteImage] = {}
     if tile is None:
-        log.warning("%s: no such tile: its %d objects are shown without picture",
-                    image, len(squares))
+        log.warning(
+            "%s: no such tile: its %d objects are shown without picture", image, len(squares)
+        )
         return pictures
     try:
         for region in regions(tile, squares):

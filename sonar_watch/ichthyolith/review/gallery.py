@@ -25,8 +25,13 @@ from sonar_watch.errors import ConfigurationError, ImageError
 from sonar_watch.ichthyolith.records import CLASSES, Box, SlideObject, Tile
 from sonar_watch.ichthyolith.review.crops import Crop, crops_of
 
-LABELS = {"tooth": "tooth", "denticle": "denticle", "sawtoothed": "saw-toothed", "noise": "noise",
-          "unsure": "cannot tell"}
+LABELS = {
+    "tooth": "tooth",
+    "denticle": "denticle",
+    "sawtoothed": "saw-toothed",
+    "noise": "noise",
+    "unsure": "cannot tell",
+}
 """How the page calls the classes; their first letters are its keys."""
 
 COLUMNS = (
@@ -140,9 +145,7 @@ def write_gallery(
         The folder is not writable, or full.
     """
     options = options or GalleryOptions()
-    order = sorted(
-        objects, key=lambda one: (-uncertainty(one, options.threshold), one.object_id)
-    )
+    order = sorted(objects, key=lambda one: (-uncertainty(one, options.threshold), one.object_id))
     chosen = order[: options.most]
     folder = out / "crops"
     folder.mkdir(parents=True, exist_ok=True)
@@ -186,7 +189,9 @@ def _jpeg(image: ByteImage, options: GalleryOptions) -> bytes:
 
 
 def _study(
-    objects: Sequence[SlideObject], cells: Mapping[str, list[Any]], options: GalleryOptions,
+    objects: Sequence[SlideObject],
+    cells: Mapping[str, list[Any]],
+    options: GalleryOptions,
     left_out: int,
 ) -> dict[str, Any]:
     """Return all that the page is told."""
@@ -206,8 +211,14 @@ def _study(
     # The same slides are the same work: a browser finds its verdicts again after another run.
     digest = hashlib.sha256(json.dumps(slides).encode()).hexdigest()[:16]
     return {
-        "title": options.title, "gallery": digest, "classes": CLASSES, "labels": LABELS,
-        "slides": slides, "images": images, "left_out": left_out, "columns": COLUMNS,
+        "title": options.title,
+        "gallery": digest,
+        "classes": CLASSES,
+        "labels": LABELS,
+        "slides": slides,
+        "images": images,
+        "left_out": left_out,
+        "columns": COLUMNS,
         "rows": rows,
     }
 

@@ -27,7 +27,7 @@ from sonar_watch.ichthyolith.review.painting import painted_over
 from sonar_watch.images import write_png
 from sonar_watch.learning.annotations import label_path, write_dataset, write_labels
 from sonar_watch.learning.crops import SURVEY_END
-from sonar_watch.learning.replacing import ReviewedPicture
+from sonar_watch.learning.review import ReviewedPicture
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +132,8 @@ def reviewed_pictures(
 def _mark(one: SlideObject, box: Box, is_unsure: bool) -> _Mark:
     undecided = is_unsure or (not one.reviewed and one.class_name in ICHTHYOLITHS)
     return _Mark(
-        box=box, class_name="" if undecided else one.class_name,
+        box=box,
+        class_name="" if undecided else one.class_name,
         reviewed=one.reviewed and not is_unsure,
         was_wrong=one.reviewed and one.class_name == "noise" and one.detector_class != "noise",
     )
@@ -159,7 +160,8 @@ def _windows_of(tile: Tile, marks: Sequence[_Mark], options: ReviewedOptions) ->
     every = windows(tile.width_px, tile.height_px, options.window_px, options.overlap_px)
     chosen = {
         max(every, key=lambda window, mark=mark: _seen(mark.box, window))  # type: ignore[misc]
-        for mark in marks if mark.reviewed
+        for mark in marks
+        if mark.reviewed
     }
     return sorted(chosen)
 
@@ -171,8 +173,12 @@ def _box_of(window: Window) -> Box:
 def _inside(box: Box, window: Window) -> Box:
     """Return the part of a box that a window shows, in the window's pixels; maybe without area."""
     x, y = window.x_px, window.y_px
-    return (min(max(box[0] - x, 0.0), window.width_px), min(max(box[1] - y, 0.0), window.height_px),
-            min(max(box[2] - x, 0.0), window.width_px), min(max(box[3] - y, 0.0), window.height_px))
+    return (
+        min(max(box[0] - x, 0.0), window.width_px),
+        min(max(box[1] - y, 0.0), window.height_px),
+        min(max(box[2] - x, 0.0), window.width_px),
+        min(max(box[3] - y, 0.0), window.height_px),
+    )
 
 
 def _area(box: Box) -> float:
@@ -185,16 +191,27 @@ def _seen(box: Box, window: Window) -> float:
 
 
 def _picture(
-    tile: Tile, window: Window, part: ByteImage, marks: Sequence[_Mark], survey: str,
+    tile: Tile,
+    window: Window,
+    part: ByteImage,
+    marks: Sequence[_Mark],
+    survey: str,
     options: ReviewedOptions,
 ) -> ReviewedPicture:
     shown = [(one, _inside(one.box, window), _seen(one.box, window)) for one in marks]
-    known = [(one, box) for one, box, share in shown
-             if share >= options.least_seen and one.class_name]
-    unknown = [box for one, box, share in shown
-               if share > 0 and (share < options.least_seen or not one.class_name)]
-    rows = [[*box, 1.0, options.class_names.index(one.class_name)]
-            for one, box in known if one.class_name in options.class_names]
+    known = [
+        (one, box) for one, box, share in shown if share >= options.least_seen and one.class_name
+    ]
+    unknown = [
+        box
+        for one, box, share in shown
+        if share > 0 and (share < options.least_seen or not one.class_name)
+    ]
+    rows = [
+        [*box, 1.0, options.class_names.index(one.class_name)]
+        for one, box in known
+        if one.class_name in options.class_names
+    ]
     name = tile.image.rsplit(".", 1)[0].replace("/", "-")
     return ReviewedPicture(
         name=f"{name}_{window.x_px}_{window.y_px}",
@@ -213,7 +230,7 @@ def write_reviewed_set(
     """Write pictures with their boxes in the YOLO format, for `sonar-watch train`.
 
     All are to train on, and to validate on as well: corrections are too few to hold some out.
-    `learning.replacing.write_review_set` takes the same pictures and mixes in a base set.
+    `learning.review.write_review_set` takes the same pictures and mixes in a base set.
 
     Parameters
     ----------
@@ -247,8 +264,7 @@ def write_reviewed_set(
             advance()
     if not names:
         raise ConfigurationError("no object was reviewed: nothing to learn from")
-    data = write_dataset(out, names.pop(), val="images/train",
-                         surveys={"train": sorted(surveys)}, encoding="picture")
+    data = write_dataset(out, names.pop(), val="images/train", surveys={"train": sorted(surveys)})
     return ReviewedSet(data=data, pictures=count, boxes=boxes)
 
 

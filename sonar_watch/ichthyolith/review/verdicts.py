@@ -221,11 +221,19 @@ def apply_verdicts(objects: Sequence[SlideObject], verdicts: Iterable[Verdict]) 
     matched = {one.object_id for one in judged.values()}
     unmatched = tuple(one for one in lost if one.object_id not in matched)
     if unmatched:
-        log.warning("%d verdicts fit no object, such as that on %s in %s",
-                    len(unmatched), unmatched[0].object_id, unmatched[0].image)
+        log.warning(
+            "%d verdicts fit no object, such as that on %s in %s",
+            len(unmatched),
+            unmatched[0].object_id,
+            unmatched[0].image,
+        )
     return Applied(
-        objects=tuple(applied), accepted=kinds.count("accepted"), rejected=kinds.count("rejected"),
-        changed=kinds.count("changed"), by_place=len(placed), unmatched=unmatched,
+        objects=tuple(applied),
+        accepted=kinds.count("accepted"),
+        rejected=kinds.count("rejected"),
+        changed=kinds.count("changed"),
+        by_place=len(placed),
+        unmatched=unmatched,
         unsure=frozenset(objects[place].object_id for place in unsure),
     )
 
@@ -253,8 +261,11 @@ def _by_place(
         for seen in one.sightings:
             if place not in taken and seen.image in images:
                 boxes.setdefault(seen.image, []).append((place, seen.xyxy_px))
-    pairs = [pair for number, one in enumerate(lost)
-             for pair in _overlaps(number, one, boxes.get(one.image, []))]
+    pairs = [
+        pair
+        for number, one in enumerate(lost)
+        for pair in _overlaps(number, one, boxes.get(one.image, []))
+    ]
     found: dict[int, Verdict] = {}
     used: set[int] = set()
     for _, number, place in sorted(pairs):
@@ -273,5 +284,8 @@ def _overlaps(
     shares = intersection_over_union(
         np.array([verdict.xyxy_px]), np.array([box for _, box in boxes], float)
     )[0]
-    return [(-float(share), number, place)
-            for share, (place, _) in zip(shares, boxes, strict=True) if share >= SAME_PLACE_IOU]
+    return [
+        (-float(share), number, place)
+        for share, (place, _) in zip(shares, boxes, strict=True)
+        if share >= SAME_PLACE_IOU
+    ]

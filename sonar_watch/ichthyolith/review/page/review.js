@@ -30,7 +30,8 @@
   let shown = objects;
   let first = 0;
   let here = 0; // place on the page
-  let unsaved = false;
+  let unsaved = false; // not in any file yet
+  let touched = false; // not as it was when the page was opened
   let timer = 0;
 
   const element = (tag, className, text) => {
@@ -71,16 +72,20 @@
     if (at >= 0) focusOn(at);
   };
   const changed = (some) => {
-    unsaved = true;
     some.forEach(refreshCard);
     refreshHead();
-    clearTimeout(timer);
-    timer = setTimeout(keep, KEEP_AFTER_MS);
+    keepSoon();
   };
 
   // --- kept in the browser ----------------------------------------------------------------
+  const keepSoon = () => {
+    unsaved = touched = true;
+    clearTimeout(timer);
+    timer = setTimeout(keep, KEEP_AFTER_MS);
+  };
   const keep = () => {
     clearTimeout(timer);
+    if (!touched) return;
     const ids = {};
     verdicts.forEach((verdict, id) => { if (earlier.get(id) !== verdict) ids[id] = verdict; });
     earlier.forEach((_, id) => { if (!verdicts.has(id)) ids[id] = OPEN; });
@@ -126,6 +131,7 @@
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
     unsaved = false;
+    touched = true;
     keep();
     tell(`Saved ${number(verdicts.size)} verdicts as verdicts.json, in your downloads.`, true);
   };
@@ -407,9 +413,9 @@
   });
   ["show", "class", "order", "per-page"].forEach((id) => get(id).addEventListener("change", (event) => { event.target.blur(); select(); }));
   get("find").addEventListener("input", select);
-  get("reviewer").addEventListener("input", () => { unsaved = true; clearTimeout(timer); timer = setTimeout(keep, KEEP_AFTER_MS); });
+  get("reviewer").addEventListener("input", keepSoon);
   window.addEventListener("pagehide", keep);
-  window.addEventListener("beforeunload", (event) => { if (unsaved && history.length) event.preventDefault(); });
+  window.addEventListener("beforeunload", (event) => { if (unsaved && touched) event.preventDefault(); });
 
   // --- start ------------------------------------------------------------------------------
   get("title").textContent = study.title;
