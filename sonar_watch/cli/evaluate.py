@@ -13,7 +13,7 @@ DEFAULTS = {
     "out": None, "cruise": None, "baseline": None, "seed": None, "depth": None, "family": None,
     "contrast": None, "swaths": 300, "workers": 1, "record": False, "keep_old": False,
     "detections": None, "radius": 50.0, "injected": None, "iou": 0.5, "only": None,
-    "ignore_cut": False, "slides": None,
+    "ignore_cut": False, "slides": None, "crops": None,
 }
 """What an option is when nobody asks for it."""
 
@@ -27,7 +27,8 @@ USED = {
     "--nights": (*_SAILED, "baseline", "record"),
     "--injected": ("injected", *_INJECTED),
     "--picks": ("weights", "confidence", "detections", "radius"),
-    "--slides": ("slides", "detections", "confidence", "iou", "only", "ignore_cut"),
+    "--slides": ("slides", "detections", "confidence", "iou", "only", "ignore_cut",
+                 "crops"),
 }
 """Which options matter to what is asked for."""
 
@@ -147,6 +148,8 @@ def _add_slides(parser: argparse.ArgumentParser) -> None:
     add("--only", nargs="+", metavar="SLIDE", help="score these slides alone")
     add("--ignore-cut", action="store_true",
         help="labels that the edge of a tile cuts count neither way")
+    add("--crops", type=Path, metavar="DIR",
+        help="write a crop of all that was found, with its true class, for train-classifier")
 
 
 def run(options: argparse.Namespace) -> int:

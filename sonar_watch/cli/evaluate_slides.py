@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from sonar_watch.cli.common import existing
 from sonar_watch.cli.evaluate_pictures import tell
+from sonar_watch.cli.output import print_json, progress
 from sonar_watch.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from sonar_watch.ichthyolith.labels import LabelledTile
     from sonar_watch.ichthyolith.records import SlideObject
     from sonar_watch.ichthyolith.scoring import ClassScore, SlideScores
 
@@ -32,10 +34,13 @@ def score_slide_runs(options: argparse.Namespace) -> int:
             raise ConfigurationError(
                 f"--only {' '.join(options.only)}: expected slides among the labels"
             )
-    scored = [one for run in _runs(options.detections) for one in _score(run, labels, options)]
+    runs = [*_runs(options.detections)]
+    scored = [one for run in runs for one in _score(run, labels, options)]
     rows = [row for one in scored for row in one.rows()]
     tell([*rows, *(one.confusion() for one in scored)],
          lambda: [_table(scored), *(_confusion_table(one) for one in scored)])
+    if options.crops is not None:
+        print_json({"crops": _write_crops(runs, labels, options)})
     return 0
 
 
@@ -76,6 +81,22 @@ def _pooled(paths: Sequence[Path]) -> Iterator[SlideObject]:
             yield one
 
 
+def _write_crops(
+    runs: Sequence[_Run], labels: Sequence[LabelledTile], options: argparse.Namespace
+) -> dict[str, int]:
+    """Write crops of all that the runs found, called what the labels say; count them by class."""
+    from sonar_watch.ichthyolith.judging import judged_by_labels
+    from sonar_watch.ichthyolith.review.training_set import write_reviewed_crops
+    from sonar_watch.ichthyolith.tree import read_tree
+
+    folder = options.slides if options.slides.is_dir() else options.slides.parent
+    tiles = {tile.image: tile for slide in read_tree(folder)[0] for tile in slide.tiles}
+    judged = {one.object_id: one for run in runs
+              for one in judged_by_labels(run.objects, labels)}
+    with progress("crops", len(judged)) as advance:
+        return write_reviewed_crops(options.crops, judged.values(), tiles, advance)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Scored:
     run: str
@@ -104,7 +125,9 @@ def _plain(one: ClassScore) -> dict[str, Any]:
     return {"class": row.pop("class_name"), **row}
 
 
-def _score(run: _Run, labels: Sequence[Any], options: argparse.Namespace) -> Iterator[_Scored]:
+def _score(
+    run: _Run, labels: Sequence[LabelledTile], options: argparse.Namespace
+) -> Iterator[_Scored]:
     from sonar_watch.ichthyolith.scoring import ScoringOptions, score_slides
 
     differs = any(one.class_name != one.detector_class for one in run.objects)

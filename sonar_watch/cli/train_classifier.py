@@ -39,6 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--architecture", default="tf_efficientnetv2_b0", metavar="NAME",
         help="as timm calls it (default: %(default)s)",
     )
+    parser.add_argument(
+        "--leave-out", nargs="+", default=(), metavar="SLIDE",
+        help="use no crop whose name holds this before two underscores: it is for tests",
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the last whole epoch")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda:0")
     _add_recipe(parser.add_argument_group("recipe"))
@@ -106,6 +110,7 @@ def _training_options(options: argparse.Namespace) -> ClassifierTrainingOptions:
         dropout=options.dropout,
         balance=options.balance,
         val_share=options.held_out,
+        leave_out=tuple(options.leave_out),
         seed=options.seed,
         resume=options.resume,
         device=options.device,

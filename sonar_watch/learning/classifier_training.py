@@ -75,6 +75,8 @@ class ClassifierTrainingOptions:
         0 weighs every crop alike, 1 every class; between: in between.
     val_share : float
         Held out where the set does not say itself, 0 to 1.
+    leave_out : tuple of str
+        Crops of surveys whose names hold one of these are not used at all.
     jitter : CropJitter
     seed : int
     resume : bool
@@ -108,6 +110,7 @@ class ClassifierTrainingOptions:
     label_smoothing: float = 0.05
     balance: float = 0.5
     val_share: float = 0.15
+    leave_out: tuple[str, ...] = ()
     jitter: CropJitter = field(default_factory=CropJitter)
     seed: int = 0
     resume: bool = False
@@ -155,7 +158,9 @@ def train_classifier(
     InferenceError
         torch or timm is not installed.
     """
-    crops = read_crops(options.crops, options.classes, options.val_share)
+    crops = read_crops(
+        options.crops, options.classes, options.val_share, options.leave_out
+    )
     logger.info("to learn from: %s; held out: %s", crops.counts(crops.train),
                 crops.counts(crops.val))
     options.out.mkdir(parents=True, exist_ok=True)

@@ -58,7 +58,12 @@ class CropSet:
         return {name: often[number] for number, name in enumerate(self.class_names)}
 
 
-def read_crops(root: Path, class_names: Sequence[str], val_share: float = 0.15) -> CropSet:
+def read_crops(
+    root: Path,
+    class_names: Sequence[str],
+    val_share: float = 0.15,
+    leave_out: Sequence[str] = (),
+) -> CropSet:
     """Return the crops of a folder.
 
     Parameters
@@ -68,11 +73,14 @@ def read_crops(root: Path, class_names: Sequence[str], val_share: float = 0.15) 
         Names of the folders of crops, in the order in which the network tells them.
     val_share : float
         About how much of each class is held out, 0 to 1, where the folder does not say itself.
+    leave_out : sequence of str
+        Crops of surveys whose names hold one of these are not used at all: they are for tests.
 
     Raises
     ------
     ConfigurationError
-        No such folder, one of another class, a class without crops, or a survey in both parts.
+        No such folder, one of another class, a class without crops, a survey in both parts, or
+        nothing to leave out.
     """
     if not root.is_dir():
         raise ConfigurationError(f"{root}: expected a folder of crops, no such folder")
@@ -84,6 +92,11 @@ def read_crops(root: Path, class_names: Sequence[str], val_share: float = 0.15) 
         every = _crops(root, class_names)
         train = [one for one in every if _draw(one.survey) >= val_share]
         val = [one for one in every if _draw(one.survey) < val_share]
+    for word in leave_out:
+        if not any(word in one.survey for one in (*train, *val)):
+            raise ConfigurationError(f"{root}: expected crops of {word} to leave out, found none")
+    train, val = ([one for one in part if not any(word in one.survey for word in leave_out)]
+                  for part in (train, val))
     crops = CropSet(class_names=tuple(class_names), train=tuple(train), val=tuple(val))
     empty = [name for name, often in crops.counts(crops.train).items() if not often]
     if empty:

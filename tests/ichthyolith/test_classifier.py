@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sonar_watch.detection.detections import ByteImage
@@ -164,6 +164,7 @@ def test_what_passes_is_any_ichthyolith_together(
     assert confidence == pytest.approx(shares[CLASSES.index(name)])
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     left=st.floats(-20, 90), top=st.floats(-20, 70), width=st.floats(1, 130),
     height=st.floats(1, 130), margin=st.floats(0, 1),

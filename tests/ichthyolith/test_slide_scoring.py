@@ -12,10 +12,12 @@ from realdata import real_data
 
 from sonar_watch.cli import main
 from sonar_watch.errors import ConfigurationError, FormatError
+from sonar_watch.ichthyolith.judging import judged_by_labels
 from sonar_watch.ichthyolith.labels import LabelledObject, LabelledTile, read_labels
 from sonar_watch.ichthyolith.records import ICHTHYOLITHS, Box, Sighting, SlideObject
 from sonar_watch.ichthyolith.scoring import ScoringOptions, score_slides
 from sonar_watch.ichthyolith.tables import write_detections
+from sonar_watch.images import write_png
 
 TOOTH: Box = (100, 100, 200, 180)
 OTHER: Box = (400, 400, 460, 520)
@@ -225,6 +227,22 @@ def test_the_real_labels() -> None:
     assert perfect.of("tooth").recall_95[0] == pytest.approx(0.845, abs=0.001)
 
 
+def test_labels_say_what_a_run_found() -> None:
+    tile = make_tile(label(), label(OTHER, "denticle"), label(AWAY, sure=False),
+                     label((600, 600, 640, 640), "sawtoothed"))
+    right = make_object((102, 100, 200, 180), "denticle", 0.2)
+    false = make_object((300, 300, 340, 340))
+    half = make_object((150, 100, 250, 180))  # shares a third: nobody can say
+    unsure, unlabelled = make_object(AWAY), make_object(image="a/b/009/x.jpg")
+    judged = judged_by_labels([right, false, half, unsure, unlabelled], [tile])
+    assert all(one.reviewed for one in judged)
+    assert [(one.object_id, one.class_name) for one in judged] == [
+        (right.object_id, "tooth"), (false.object_id, "noise"),
+        ("label-one-1", "denticle"), ("label-one-3", "sawtoothed"),
+    ]
+    assert judged[2].best.xyxy_px == OTHER
+
+
 def write_labels(folder: Path) -> None:
     tiles = [{"image": f"a/b/{slide}/{slide}.jpg", "site": "a", "sample": "b", "slide": slide,
               "objects": [{"box": TOOTH, "class": "tooth", "certainty": "sure", "cut": False}]}
@@ -251,6 +269,25 @@ def test_runs_beside_each_other(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert [table["tooth"]["nothing"] for table in tables] == [0, 1, 0]
     assert main([*words, "--only", "002"]) == 0
     assert '"truths":1' in capsys.readouterr().out
+
+
+def test_hard_cases_become_crops(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_labels(tmp_path)
+    for slide in ("001", "002"):
+        (tmp_path / "a" / "b" / slide).mkdir(parents=True)
+        write_png(tmp_path / "a" / "b" / slide / f"{slide}.jpg", np.full((300, 300, 3), 130, "u1"))
+    found = [make_object(TOOTH, image="a/b/001/001.jpg", object_id="1"),
+             make_object((10, 200, 60, 250), image="a/b/001/001.jpg", object_id="2")]
+    write_detections(tmp_path / "a.csv", found)
+    words = ["evaluate", "--slides", str(tmp_path), "--detections", str(tmp_path / "a.csv")]
+    assert main([*words, "--crops", str(tmp_path / "crops")]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["crops"] == {
+        "tooth": 2, "denticle": 0, "sawtoothed": 0, "noise": 1,
+    }
+    written = sorted(path.relative_to(tmp_path / "crops").as_posix()
+                     for path in (tmp_path / "crops").rglob("*.png"))
+    assert written == ["noise/a-b-001__2.png", "tooth/a-b-001__1.png",
+                       "tooth/a-b-002__label-002-0.png"]
 
 
 @pytest.mark.parametrize(

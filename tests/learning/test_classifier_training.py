@@ -196,6 +196,10 @@ def test_surveys_are_held_out_whole_and_stay_so_when_more_come(tmp_path: Path) -
     again = read_crops(tmp_path, NAMES, 0.2)
     assert {one.survey for one in again.val} - {"slide900"} == held
     assert not read_crops(tmp_path, NAMES, 0.0).val
+    without = read_crops(tmp_path, NAMES, 0.2, ("slide7", "slide900"))
+    assert len(without.train) + len(without.val) == 1200 - 4 * 5
+    with pytest.raises(ConfigurationError, match="expected crops of slide99 to leave out"):
+        read_crops(tmp_path, NAMES, 0.2, ("slide99",))
 
 
 def _lacking(root: Path) -> None:
@@ -255,7 +259,7 @@ def test_changes_follow_from_the_numbers_drawn_alone() -> None:
 def test_the_temperature_that_was_put_in_is_found() -> None:
     random = np.random.default_rng(8)
     logits = random.normal(0, 2, (4000, 4))
-    labels = np.array([random.choice(4, p=one) for one in softmax(logits)])
+    labels = (softmax(logits).cumsum(axis=1) > random.random((4000, 1))).argmax(axis=1)
     for times in (0.4, 1.0, 3.0):
         assert fit_temperature(logits * times, labels) == pytest.approx(times, rel=0.1)
     sure = softmax(logits * 3)
