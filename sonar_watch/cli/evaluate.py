@@ -29,6 +29,7 @@ USED = {
     "--picks": ("weights", "confidence", "detections", "radius"),
     "--slides": ("slides", "detections", "confidence", "iou", "only", "ignore_cut",
                  "crops"),
+    "--reviews": (),
 }
 """Which options matter to what is asked for."""
 
@@ -36,6 +37,7 @@ SAID = {
     "DATA": "labelled pictures", "--cruise": "the events of a replay",
     "--cruises": "simulated cruises", "--nights": "nights", "--picks": "picks",
     "--injected": "plumes put into real files", "--slides": "slides",
+    "--reviews": "reviews",
 }
 
 EPILOG = """\
@@ -64,6 +66,10 @@ SLIDES     evaluate --slides DIR --detections [NAME=]detections.csv[,more.csv]..
   F1 per class, of all (the class must be right) and of any (it need not). Labels marked unsure
   count neither way. Files joined by commas are pooled as one run, each of slides of its own, such
   as those left out of each training. Tiles that are labelled and in no file count as empty.
+
+REVIEWS    evaluate --reviews A.json B.json
+  How far two people agree on the same objects, each in a file saved by the page that
+  `sonar-watch slides --review` writes: Cohen's kappa with its interval, and who said what.
 """
 
 
@@ -150,15 +156,16 @@ def _add_slides(parser: argparse.ArgumentParser) -> None:
         help="labels that the edge of a tile cuts count neither way")
     add("--crops", type=Path, metavar="DIR",
         help="write a crop of all that was found, with its true class, for train-classifier")
+    add("--reviews", type=Path, nargs=2, metavar=("A", "B"), help="verdicts.json of two people")
 
 
 def run(options: argparse.Namespace) -> int:
     """Score what was asked for."""
-    asked = [name for name in ("data", "cruises", "nights", "picks", "slides")
+    asked = [name for name in ("data", "cruises", "nights", "picks", "slides", "reviews")
              if getattr(options, name)]
     if len(asked) != 1:
         raise ConfigurationError(
-            "expected one of DATA, --cruises, --nights, --picks and --slides, received "
+            "expected one of DATA, --cruises, --nights, --picks, --slides and --reviews, received "
             f"{' and '.join(asked) or 'none'}"
         )
     _refuse_idle(options, asked[0])
@@ -170,6 +177,10 @@ def run(options: argparse.Namespace) -> int:
         from sonar_watch.cli.evaluate_slides import score_slide_runs
 
         return score_slide_runs(options)
+    if options.reviews:
+        from sonar_watch.cli.evaluate_reviews import score_reviews
+
+        return score_reviews(options)
     if options.picks:
         from sonar_watch.cli.evaluate_picks import score_picks
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
-from review_builders import make_review, make_verdict
+from review_builders import make_file, make_review, make_verdict
+from rich.console import Console
 
+from sonar_watch.cli import main
+from sonar_watch.cli.evaluate_reviews import agreement_tables
 from sonar_watch.errors import ConfigurationError
 from sonar_watch.ichthyolith.agreement import LEAST_SLIDES, agreement
 from sonar_watch.ichthyolith.review import Review
@@ -112,3 +117,28 @@ def test_says_it_in_json() -> None:
 def test_refuses_reviews_with_nothing_to_compare(second: list[str], says: str) -> None:
     with pytest.raises(ConfigurationError, match=says):
         agreement(review_of(["tooth"]), review_of(second))
+
+
+def test_the_command_compares_two_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"object_id": str(number)} for number in range(3)]
+    first = make_file(tmp_path / "a.json", *rows, reviewer="A")
+    rows[0]["class"] = "tooth"
+    second = make_file(tmp_path / "b.json", *rows, reviewer="B")
+    assert main(["evaluate", "--reviews", str(first), str(second)]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    body = json.loads(line)
+    assert (body["first"], body["second"], body["compared"]) == ("A", "B", 3)
+    assert body["table"][3] == [1, 0, 0, 2]
+
+
+def test_the_table_on_a_terminal_says_names_as_they_are() -> None:
+    found = agreement(review_of(["tooth", "noise", "noise"], "[bold]A"),
+                      review_of(["tooth", "noise", "unsure"], "B"))
+    file = io.StringIO()
+    Console(file=file, width=100).print(*agreement_tables(found))
+    said = " ".join(file.getvalue().split())
+    assert "2 objects: 100.0 % agreed (34.2 to 100.0 %), kappa 1.000" in said
+    assert "[bold]A (rows), B" in said
+    assert "1 that somebody could not tell" in said
