@@ -16,7 +16,7 @@ from sonar_watch.detection.detections import ByteImage, Detections
 from sonar_watch.detection.letterbox import Letterbox, letterbox, snug_size
 from sonar_watch.detection.runtime import Runtime
 from sonar_watch.detection.weights import WeightsEntry, find_weights
-from sonar_watch.errors import ConfigurationError, InferenceError
+from sonar_watch.errors import ConfigurationError, InferenceError, WeightsError
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ class Detector:
     Raises
     ------
     WeightsError
-        The weights are missing or not the ones in the manifest.
+        The weights are missing, not the ones in the manifest, or those of a classifier.
     InferenceError
         No runtime can run them here.
     """
@@ -123,6 +123,10 @@ class Detector:
     ) -> None:
         self._options = options
         self._entry = find_weights(options.weights, options.models_dir)
+        if self._entry.head == "classifier":
+            raise WeightsError(
+                f"weights {self._entry.name}: expected a detector, they classify crops"
+            )
         self.confidence = threshold(
             options, self._entry.false_alerts_per_hour, self._entry.false_alert_hours
         )
@@ -260,17 +264,24 @@ def open_runtime(entry: WeightsEntry, options: DetectorOptions) -> Runtime:
     """Return the runtime for a device: torch on CUDA, OpenVINO on the CPU.
 
     Weights that come as ONNX alone are run by OpenVINO on the CPU, whatever else there is.
+    Classifiers are opened here, too.
 
     Raises
     ------
     WeightsError, InferenceError
         As `Detector`; also when CUDA is asked for and there is none.
     """
-    on_cpu = options.device == "cpu" or (options.device == "auto" and "torch" not in entry.files)
-    if not on_cpu and has_cuda():
+    for_torch = bool({"torch", "safetensors"} & set(entry.files))
+    on_cpu = options.device == "cpu" or (options.device == "auto" and not for_torch)
+    on_cuda = not on_cpu and has_cuda()
+    device = "cuda:0" if options.device == "auto" else options.device
+    if entry.head == "classifier" and (on_cpu or on_cuda or options.device == "auto"):
+        from sonar_watch.detection.timm_runtime import open_classifier
+
+        return open_classifier(entry, device if on_cuda else "cpu", options.threads)
+    if on_cuda:
         from sonar_watch.detection.torch_runtime import TorchRuntime
 
-        device = "cuda:0" if options.device == "auto" else options.device
         return TorchRuntime(entry, device, options.threads)
     if options.device not in ("auto", "cpu"):
         raise InferenceError(f"device {options.device}: no CUDA device here; use auto or cpu")

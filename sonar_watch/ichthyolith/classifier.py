@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sonar_watch.detection.detections import ByteImage
-from sonar_watch.detection.detector import has_cuda
+from sonar_watch.detection.detector import DetectorOptions
+from sonar_watch.detection.fallback import FallbackRuntime
 from sonar_watch.detection.letterbox import PADDING, letterbox
 from sonar_watch.detection.runtime import Runtime
 from sonar_watch.detection.weights import WeightsEntry, find_weights
@@ -27,6 +28,9 @@ logger = logging.getLogger(__name__)
 
 MARGIN = 0.2
 """Of the longer side of a box, added on each side of it: what surrounds a particle tells much."""
+
+STUCK_AFTER_S = 600.0
+"""Seconds after which a batch that does not return ends the process: far more than it takes."""
 
 _AT_ONCE = 64
 """Crops that are held scaled at once."""
@@ -234,12 +238,10 @@ def _columns(entry: WeightsEntry) -> list[int]:
 
 
 def _open(entry: WeightsEntry, options: ClassifierOptions) -> Runtime:
-    """Return the runtime for a device, as the detector chooses it."""
-    from sonar_watch.detection.timm_runtime import open_classifier
-
-    device = options.device
-    if device == "auto":
-        device = "cuda:0" if has_cuda() and "safetensors" in entry.files else "cpu"
-    elif device != "cpu" and not has_cuda():
-        raise InferenceError(f"device {device}: no CUDA device here; use auto or cpu")
-    return open_classifier(entry, device, options.threads)
+    """Return what runs the classifier, in smaller batches or on the CPU where it must."""
+    if entry.head != "classifier":
+        raise WeightsError(f"{entry.name}: expected a classifier, its head is {entry.head!r}")
+    return FallbackRuntime(entry, DetectorOptions(
+        weights=entry.name, device=options.device, threads=options.threads,
+        stuck_after_s=STUCK_AFTER_S,
+    ))

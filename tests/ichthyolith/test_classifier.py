@@ -11,10 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sonar_watch.detection.detections import ByteImage
+from sonar_watch.detection.detector import Detector, DetectorOptions
 from sonar_watch.detection.letterbox import PADDING
 from sonar_watch.detection.offline import import_openvino
 from sonar_watch.detection.weights import WeightsEntry, WeightsFile, write_manifest
-from sonar_watch.errors import ConfigurationError, InferenceError, WeightsError
+from sonar_watch.errors import (
+    ConfigurationError,
+    DeviceMemoryError,
+    InferenceError,
+    WeightsError,
+)
 from sonar_watch.ichthyolith.classifier import (
     ClassifierOptions,
     CropClassifier,
@@ -92,7 +98,9 @@ def test_classes_are_known_by_name_not_by_place(tmp_path: Path) -> None:
     files = colour_network(tmp_path)
     write_entry(tmp_path, files, classes=("sawtoothed", "z", "denticle", "noise"),
                 class_map={"z": "tooth"})
-    found = opened(tmp_path).classify([crop(0, 0, 255), crop(0, 255, 0)])
+    classifier = opened(tmp_path)
+    found = classifier.classify([crop(0, 0, 255), crop(0, 255, 0)])
+    classifier.close()
     assert [CLASSES[place] for place in found.argmax(axis=1)] == ["sawtoothed", "tooth"]
 
 
@@ -108,6 +116,44 @@ def test_other_networks_are_refused(
     write_entry(tmp_path, colour_network(tmp_path), **facts)
     with pytest.raises(WeightsError, match=message):
         opened(tmp_path)
+
+
+class _Small:
+    """Stands for torch on a GPU with memory for so many crops at a time."""
+
+    name, batch = "small", 64
+
+    def infer(self, inputs: list[ByteImage]) -> list[np.ndarray]:
+        if self.batch > 4:
+            raise DeviceMemoryError("out of memory")
+        return [np.eye(4, dtype=np.float32)[0] for _ in inputs]
+
+    def shrink(self) -> bool:
+        self.batch //= 2
+        return True
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_gpu_short_of_memory_takes_fewer_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = _Small()
+    monkeypatch.setattr("sonar_watch.detection.detector.has_cuda", lambda: True)
+    monkeypatch.setattr("sonar_watch.detection.timm_runtime.open_classifier",
+                        lambda entry, device, threads: small if device == "cuda:0" else None)
+    write_entry(tmp_path, {"safetensors": b""})
+    classifier = CropClassifier(ClassifierOptions(weights="crops", models_dir=tmp_path))
+    assert classifier.classify([crop(0, 0, 0)] * 9)[:, 0].tolist() == [1.0] * 9
+    assert small.batch == 4
+    classifier.close()
+
+
+def test_a_classifier_is_no_detector(tmp_path: Path) -> None:
+    write_entry(tmp_path, {"safetensors": b""})
+    with pytest.raises(WeightsError, match="crops: expected a detector, they classify crops"):
+        Detector(DetectorOptions(weights="crops", models_dir=tmp_path))
 
 
 def test_weights_are_checked(tmp_path: Path) -> None:
@@ -228,6 +274,7 @@ def test_timm_runs_alike_in_openvino_and_torch(tmp_path: Path) -> None:
     assert np.ptp(one, axis=0).max() > 0.1
     np.testing.assert_allclose(one, other, atol=0.01)
     np.testing.assert_array_equal(by_torch.classify(crops[3:]), other[3:])
+    by_openvino.close()
     assert by_openvino.weights_sha256 == entry.file("safetensors").sha256
 
 
@@ -266,3 +313,4 @@ def test_cuda_gives_what_the_cpu_gives(tmp_path: Path) -> None:
     found = on_gpu.classify(crops)
     np.testing.assert_allclose(found, opened(tmp_path).classify(crops), atol=0.01)
     np.testing.assert_array_equal(on_gpu.classify(crops[:3]), found[:3])
+    on_gpu.close()
