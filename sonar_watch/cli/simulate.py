@@ -7,13 +7,17 @@ from pathlib import Path
 
 from sonar_watch.cli.common import expect_new_folder, refuse_idle, whole_number
 from sonar_watch.cli.output import print_json, progress
+from sonar_watch.cli.simulate_slides import FLAGS as _SLIDE_FLAGS
+from sonar_watch.cli.simulate_slides import add_slide_arguments, make_slides
 from sonar_watch.errors import ConfigurationError
 
 _CRUISE_FLAGS = ("--sounder", "--depth", "--plumes", "--schools", "--lines", "--length",
                  "--contrast")
+_SHARED_FLAGS = ("--validation", "--workers")
 _SET_FLAGS = ("--scenes", "--swaths", "--warm-up", "--pictures", "--depth-range", "--validation",
               "--encoding", "--grey-share", "--disturbed-share", "--sheet", "--workers",
               "--inject", "--inject-validation", "--inject-share", "--frozen")
+_SCENE_FLAGS = tuple(flag for flag in _SET_FLAGS if flag not in _SHARED_FLAGS)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,10 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
         "--kind",
-        choices=("raw", "images", "both", "dataset", "demo"),
+        choices=("raw", "images", "both", "dataset", "demo", "slides"),
         default="raw",
-        help="raw twins, pictures with sidecars, both, a training set, or the demo's cruise "
-        "(default: %(default)s)",
+        help="raw twins, pictures with sidecars, both, a training set, the demo's cruise, or a "
+        "training set of microscope slides (default: %(default)s)",
     )
     parser.add_argument("--sounder", default="em304", help="family (default: %(default)s)")
     parser.add_argument("--depth", type=float, default=400.0, metavar="M", help="water depth")
@@ -45,9 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write at N times the speed of the cruise, growing files as a sounder does "
         "(default: as fast as possible)",
     )
-    group = parser.add_argument_group("labelled sets (--kind dataset)")
+    group = parser.add_argument_group(
+        "labelled sets (--kind dataset; of these --validation and --workers for slides, too)"
+    )
     _add_scene_arguments(group)
     _add_real_arguments(group)
+    add_slide_arguments(parser)
 
 
 def _add_scene_arguments(group: argparse._ArgumentGroup) -> None:
@@ -67,7 +74,8 @@ def _add_scene_arguments(group: argparse._ArgumentGroup) -> None:
         "--pictures", type=int, default=6, help="kept of each scene (default: %(default)s)"
     )
     group.add_argument(
-        "--validation", type=float, default=0.1, metavar="SHARE", help="of the scenes kept apart"
+        "--validation", type=float, default=0.1, metavar="SHARE",
+        help="of the scenes or composites kept apart"
     )
     group.add_argument(
         "--encoding", choices=("layers", "grey"), default="layers", help="(default: %(default)s)"
@@ -121,11 +129,19 @@ def _add_real_arguments(group: argparse._ArgumentGroup) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write what was asked for."""
     _refuse_idle(options)
+    if options.kind == "slides":
+        return make_slides(options)
     return _make_dataset(options) if options.kind == "dataset" else _sail(options)
 
 
 def _refuse_idle(options: argparse.Namespace) -> None:
     where = f"with --kind {options.kind}"
+    if options.kind == "slides":
+        refuse_idle(options, add_arguments, (*_CRUISE_FLAGS, "--pace", *_SCENE_FLAGS), where)
+        if options.real is None:
+            refuse_idle(options, add_arguments, ("--leave-out", "--real-share"), "without --real")
+        return
+    refuse_idle(options, add_arguments, _SLIDE_FLAGS, where)
     if options.kind != "dataset":
         refuse_idle(options, add_arguments, _SET_FLAGS, where)
         if options.kind == "demo":

@@ -53,7 +53,7 @@ def draw_glass(size_px: int, scale: float, rng: np.random.Generator) -> Float32A
     depth = rng.uniform(0.6, 1.25)
     small = 1 + (small - 1) * np.float32(depth)
     small = small + np.float32(0.012) * rng.standard_normal(small.shape, np.float32)
-    colour = np.array(BRIGHTNESS) * (1 + rng.normal(0, 0.01, 3))
+    colour = np.array(BRIGHTNESS) * (1 + rng.normal(0, 0.007, 3))
     planes = small[..., None] * colour.astype(np.float32)
     planes = planes * (1 + np.float32(0.006) * rng.standard_normal(planes.shape, np.float32))
     light = cv2.resize(planes, (size_px, size_px), interpolation=cv2.INTER_CUBIC)
@@ -194,7 +194,7 @@ def photographed(light: Float32Array, rng: np.random.Generator, *, grain: float 
     """
     cv2 = opencv()
     size = light.shape[0]
-    gain = np.exp(rng.normal(0, 0.09)) * (1 + rng.normal(0, 0.015, 3))
+    gain = np.exp(rng.normal(0, 0.09)) * (1 + rng.normal(0, 0.008, 3))
     light *= gain.astype(np.float32)
     if grain > 0:
         y, x = rng.integers(0, _GRAIN_PX - size + 1, 2)

@@ -60,7 +60,7 @@ def staged(
             paint_over(image, glass, box)
     picture = cv2.warpAffine(
         image,
-        place[:2] + [[0, 0, 0], [0, 0, 0]],
+        place[:2],
         (size_px, size_px),
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REFLECT,

@@ -1,7 +1,8 @@
-"""What composites are made of: cut-outs, real tiles, and debris that is drawn once and used again."""
+"""What composites are made of: cut-outs, real tiles, and debris that is used more than once."""
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,8 @@ _SHELF = 220
 _FRESH = 0.12
 _REAL_DEBRIS = 0.55
 _TRIM_PX = 2
+_HELD_OUT = 7
+"""One exemplar in so many is for validation."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -47,8 +50,22 @@ class Stock:
     _shelf: list[tuple[float, Particle]] = field(default_factory=list)
 
     def renewed(self) -> Stock:
-        """Return the same stock without what was drawn: the next set does not depend on it."""
+        """Return the same stock without what was drawn: the next part does not depend on it."""
         return Stock(exemplars=self.exemplars, cutouts=self.cutouts, tiles=self.tiles)
+
+    def part_for(self, split: str) -> Stock:
+        """Return what one split may use: real tiles only "train", each exemplar one of them."""
+        exemplars = tuple(
+            one
+            for one in self.exemplars
+            if (zlib.crc32(one.source.encode()) % _HELD_OUT == 0) == (split == "val")
+        )
+        real = split == "train"
+        return Stock(
+            exemplars=exemplars,
+            cutouts=self.cutouts if real else (),
+            tiles=self.tiles if real else (),
+        )
 
     def ichthyolith(
         self,
