@@ -147,28 +147,32 @@ def cut_from_strips(
         if window.y_px < top_px:
             raise ValueError(f"windows: expected them from top to bottom, received {window}")
         top_px = window.y_px
+        _let_go(held, top_px)
         while not held or _bottom(held) < window.bottom_px:
             _take(held, source, window)
-        while _end(held[0]) <= top_px:
-            held.popleft()
+            _let_go(held, top_px)
         yield window, _spanning(held, window)
 
 
 def _take(
     held: deque[tuple[int, ByteImage]], source: Iterator[tuple[int, ByteImage]], window: Window
 ) -> None:
-    """Take one more strip, and let go of those that end above the window."""
+    """Take one more strip."""
     strip = next(source, None)
     if strip is None:
         end_px = _bottom(held) if held else 0
         raise ValueError(f"strips: the image ends at row {end_px}, before the end of {window}")
-    bottom_px = _bottom(held) if held else min(strip[0], window.y_px)
-    if strip[0] > bottom_px or (held and strip[0] < held[-1][0]):
+    first, last = (held[-1][0], _bottom(held)) if held else (0, window.y_px)
+    if not first <= strip[0] <= last:
         raise ValueError(
-            f"strips: expected one that starts by row {bottom_px}, received row {strip[0]}"
+            f"strips: expected the next to start at row {first} to {last}, received row {strip[0]}"
         )
     held.append(strip)
-    while len(held) > 1 and _end(held[0]) <= window.y_px:
+
+
+def _let_go(held: deque[tuple[int, ByteImage]], top_px: int) -> None:
+    """Forget the strips of which the next one has all rows from `top_px` on."""
+    while len(held) > 1 and held[1][0] <= top_px and _end(held[1]) >= _end(held[0]):
         held.popleft()
 
 
