@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,15 +26,16 @@ if TYPE_CHECKING:
     from sonar_watch.ichthyolith.batch import Batch, Plan
     from sonar_watch.ichthyolith.networks import Networks
     from sonar_watch.ichthyolith.options import SlideOptions
+    from sonar_watch.ichthyolith.profiles import ProfileOptions
     from sonar_watch.ichthyolith.results import Counted
+    from sonar_watch.ichthyolith.samples import SampleFacts
 
 log = logging.getLogger(__name__)
 
-_RUN_FLAGS = (
-    "--dir", "--out", "--samples", "--um-per-px", "--stages", "--weights", "--classifier",
-    "--confidence", "--sawtoothed", "--workers", "--device", "--review", "--apply", "--labels",
-    "--strict", "--config",
-)  # fmt: skip
+_TOLD = 10
+"""Images that are left out of all slides, named in the log."""
+
+_PROFILE_FLAGS = ("--against", "--morphotype", "--beside")
 
 EPILOG = """\
 DIR        site/sample/slide/tiles, any folder of such a tree, or one image. Tiles are named
@@ -42,12 +43,15 @@ DIR        site/sample/slide/tiles, any folder of such a tree, or one image. Til
            without a position in its name is a slide, stitched.
 OUT        detections.csv  a row for every box, lengths in micrometres
            census.csv      counts and intervals, by slide and by sample
+           sizes.csv       the same by size fraction
+           plots/          counts, sizes and profiles as PNG and PDF
+           profile.csv     samples by depth or age, with --samples
            tiles.csv       where tiles really lie
            problems.csv    images that could not be used, and why
            manifest.json   what the results were made of; history.jsonl: what was run when, why
 REVIEW     slides DIR --out OUT --review              then open OUT/review/index.html, save
            slides DIR --out OUT --apply verdicts.json counts anew; no network is run for it
-           slides --agreement A.json B.json           how far two people agree
+           evaluate --reviews A.json B.json           how far two people agree
 
 A run that was stopped goes on where it was when it is started again; what changed (tiles,
 weights, thresholds) is run again, and only that. Exit 0, also when images could not be used,
@@ -60,8 +64,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
     add = parser.add_argument
-    add("dir", type=Path, nargs="?", metavar="DIR", help="folder of slides, or one image")
-    add("--out", type=Path, metavar="OUT", help="folder of results; a run goes on in its own")
+    add("dir", type=Path, metavar="DIR", help="folder of slides, or one image")
+    add("--out", type=Path, required=True, metavar="OUT",
+        help="folder of results; a run goes on in its own")  # fmt: skip
     add("--samples", type=Path, metavar="CSV",
         help="sample, depth_m, age_ma, dry_mass_g and any measured column: counts per gram, "
         "profiles")  # fmt: skip
@@ -69,6 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="micrometres per pixel (default: what the images say)")  # fmt: skip
     add("--sawtoothed", choices=("own", "tooth"),
         help="count saw-toothed ones on their own, or as teeth (default: own)")  # fmt: skip
+    _add_profile(parser.add_argument_group("profiles, with --samples"))
     _add_networks(parser.add_argument_group("networks"))
     group = parser.add_argument_group("review")
     group.add_argument("--review", action="store_true", help="write a page to review the objects")
@@ -80,12 +86,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--labels", type=Path, metavar="NEW", help="with --apply: write what was judged as a set "
         "for `sonar-watch train` (NEW/boxes/dataset.yaml) and crops for train-classifier",
     )  # fmt: skip
-    group.add_argument(
-        "--agreement", type=Path, nargs=2, metavar=("A", "B"),
-        help="how far the verdicts of two people agree (Cohen's kappa); nothing is run",
-    )
     add("--strict", action="store_true", help="exit 1 when an image could not be used")
     add_config(parser)
+
+
+def _add_profile(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--against", choices=("depth_m", "age_ma"), default=None,
+        help="what runs down the page (default: depth_m where it is known)")  # fmt: skip
+    add("--morphotype", choices=("tooth", "denticle", "sawtoothed"), default="denticle",
+        help="the class whose share is shown (default: denticle)")  # fmt: skip
+    add("--beside", metavar="COLUMN", default="", help="a measured column shown beside that share")
 
 
 def _add_networks(group: argparse._ArgumentGroup) -> None:
@@ -109,20 +120,60 @@ def _confidence(text: str) -> float | str:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Count what is on slides, or compare two people's verdicts."""
-    if options.agreement is not None:
-        refuse_idle(options, add_arguments, _RUN_FLAGS, "with --agreement")
-        return _agree(*map(existing, options.agreement))
-    if options.dir is None or options.out is None:
-        raise ConfigurationError("expected DIR and --out OUT, or --agreement A B")
+    """Count what is on slides."""
     if options.labels is not None and not options.apply:
         raise ConfigurationError("--labels: without effect without --apply")
-    from sonar_watch.ichthyolith.batch import results_folder
+    if options.samples is None:
+        refuse_idle(options, add_arguments, _PROFILE_FLAGS, "without --samples")
+    from sonar_watch.ichthyolith.batch import check_apart, results_folder
+    from sonar_watch.ichthyolith.networks import Networks
 
-    wanted = _slide_options(options)
-    root, verdicts = existing(options.dir), [existing(path) for path in options.apply]
-    with results_folder(options.out, root):
-        return _count(options, root, verdicts, wanted)
+    root, wanted = existing(options.dir), _slide_options(options)
+    if options.morphotype == "sawtoothed" and wanted.sawtoothed == "tooth":
+        raise ConfigurationError("--morphotype sawtoothed: these are counted as teeth here")
+    check_apart(options.out, root)
+    asked = _asked(options)
+    networks = Networks(wanted)
+    try:
+        with results_folder(options.out):
+            return _count(options, root, asked, networks, wanted)
+    finally:
+        networks.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What a run is given besides slides, read before anything is run: `profile` is None without
+    samples."""
+
+    verdicts: tuple[Path, ...]
+    samples: Mapping[str, SampleFacts]
+    profile: ProfileOptions | None
+
+
+def _asked(options: argparse.Namespace) -> _Asked:
+    """Return what else was given, so that a file that is wrong is said at once."""
+    from sonar_watch.ichthyolith.profiles import ProfileOptions
+    from sonar_watch.ichthyolith.review import read_verdicts
+    from sonar_watch.ichthyolith.samples import read_samples
+
+    for path in options.apply:
+        read_verdicts(existing(path))
+    if options.samples is None:
+        return _Asked(verdicts=tuple(options.apply), samples={}, profile=None)
+    samples = read_samples(existing(options.samples))
+    deep = any(facts.depth_m is not None for facts in samples.values())
+    profile = ProfileOptions(
+        against=options.against or ("depth_m" if deep else "age_ma"),
+        morphotype=options.morphotype, beside=options.beside,
+    )
+    measured = sorted({name for facts in samples.values() for name in facts.measured})
+    if options.beside and options.beside not in measured:
+        raise ConfigurationError(
+            f"--beside {options.beside}: expected a measured column of {options.samples}: "
+            f"{', '.join(measured) or 'there is none'}"
+        )
+    return _Asked(verdicts=tuple(options.apply), samples=samples, profile=profile)
 
 
 def _slide_options(options: argparse.Namespace) -> SlideOptions:
@@ -138,11 +189,11 @@ def _slide_options(options: argparse.Namespace) -> SlideOptions:
 
 
 def _count(
-    options: argparse.Namespace, root: Path, verdicts: Sequence[Path], wanted: SlideOptions
+    options: argparse.Namespace, root: Path, asked: _Asked, networks: Networks,
+    wanted: SlideOptions,
 ) -> int:
     from sonar_watch.cli.slides_tables import census_table
     from sonar_watch.ichthyolith.batch import make_plan, run_batch
-    from sonar_watch.ichthyolith.networks import Networks
     from sonar_watch.ichthyolith.results import (
         count_all,
         summary,
@@ -150,33 +201,34 @@ def _count(
         write_manifest,
         write_tables,
     )
+    from sonar_watch.ichthyolith.samples import masses_g
 
-    networks = Networks(wanted)
     plan = make_plan(root, wanted)
     _tell_plan(plan)
     with progress("tiles" if plan.windows == plan.tiles else "windows", plan.windows) as advance:
         batch = run_batch(plan, options.out, networks, wanted, advance)
-    for name in verdicts_left_out(options.out, verdicts):
+    for name in verdicts_left_out(options.out, asked.verdicts):
         log.warning("the verdicts of %s were counted here before, and are not now: see --apply",
                     name)  # fmt: skip
-    counted = count_all(batch, networks, wanted, verdicts)
+    counted = count_all(batch, networks, wanted, asked.verdicts, masses_g(asked.samples))
     write_tables(options.out, batch, counted)
+    extra = _write_extras(options, asked, batch, counted, networks, wanted)
     write_manifest(options.out, batch, networks, wanted, counted)
-    networks.close()
-    extra = _write_extras(options, batch, counted, networks, wanted)
     _show(census_table, counted.census)
     print_json({"out": str(options.out), **extra, **summary(batch, counted, wanted)})
     return EXIT_FAILED if options.strict and batch.problems else 0
 
 
 def _write_extras(
-    options: argparse.Namespace, batch: Batch, counted: Counted, networks: Networks,
-    wanted: SlideOptions,
+    options: argparse.Namespace, asked: _Asked, batch: Batch, counted: Counted,
+    networks: Networks, wanted: SlideOptions,
 ) -> dict[str, Any]:
     """Write what was asked for besides the tables, and return where it is."""
+    from sonar_watch.ichthyolith.figures import write_figures
     from sonar_watch.ichthyolith.reviewing import write_lessons, write_review
 
     written: dict[str, Any] = {}
+    write_figures(options.out, counted, wanted, asked.samples, asked.profile)
     if options.review:
         with progress("crops", len(counted.objects)) as advance:
             page = write_review(
@@ -194,19 +246,11 @@ def _write_extras(
 
 def _tell_plan(plan: Plan) -> None:
     log.info("%d slides with %d tiles in %s", len(plan.slides), plan.tiles, plan.root)
-    for problem in plan.problems:
+    for problem in plan.problems[:_TOLD]:
         log.warning("%s: left out: %s", problem.image, problem.reason)
-
-
-def _agree(first: Path, second: Path) -> int:
-    from sonar_watch.cli.slides_tables import agreement_table
-    from sonar_watch.ichthyolith.agreement import agreement
-    from sonar_watch.ichthyolith.review import read_verdicts
-
-    found = agreement(read_verdicts(first), read_verdicts(second))
-    _show(agreement_table, found)
-    print_json(found.body())
-    return 0
+    if len(plan.problems) > _TOLD:
+        log.warning("and %d images more are left out: see problems.csv",
+                    len(plan.problems) - _TOLD)  # fmt: skip
 
 
 def _show(table_of: Callable[[Any], Table], content: Any) -> None:

@@ -1,4 +1,4 @@
-"""What `sonar-watch slides` shows on a terminal: what was counted, and how far people agree."""
+"""What `sonar-watch slides` shows on a terminal: what was counted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from sonar_watch.ichthyolith.agreement import Agreement
     from sonar_watch.ichthyolith.census import CensusRow
     from sonar_watch.ichthyolith.estimates import Estimate
 
@@ -46,21 +45,6 @@ def census_table(rows: Sequence[CensusRow]) -> Table:
     return table
 
 
-def agreement_table(found: Agreement) -> Table:
-    """Return how often the first said the class of the row and the second that of the column."""
-    first, second = map(escape, found.reviewers)
-    table = Table(
-        title=f"{first} (rows) and {second} (columns): {found.compared} objects, "
-        f"{found.agreed:.1%} alike, kappa {_kappa(found)}"
-    )  # fmt: skip
-    table.add_column("")
-    for name in found.class_names:
-        table.add_column(name, justify="right")
-    for name, row in zip(found.class_names, found.table, strict=True):
-        table.add_row(name, *map(str, row))
-    return table
-
-
 def _cells(row: CensusRow, names: Sequence[str]) -> list[str]:
     share = row.reviewed_share
     return [
@@ -81,10 +65,3 @@ def _told(estimate: Estimate | None) -> str:
         return ""
     high = f"{estimate.high:.3g}" if estimate.high < float("inf") else "..."
     return f"{estimate.value:.4g} ({estimate.low:.3g}-{high})"
-
-
-def _kappa(found: Agreement) -> str:
-    if found.kappa is None:
-        return "not defined"
-    low, high = found.kappa_95 or (float("nan"), float("nan"))
-    return f"{found.kappa:.2f} ({low:.2f}-{high:.2f})"

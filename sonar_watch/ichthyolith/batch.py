@@ -90,8 +90,22 @@ class Batch:
         return dict(sorted(counts.items()))
 
 
+def check_apart(out: Path, root: Path) -> None:
+    """Refuse a folder of results within that of slides: its pictures would be taken for tiles.
+
+    Raises
+    ------
+    ConfigurationError
+    """
+    if root.is_dir() and out.resolve().is_relative_to(root.resolve()):
+        raise ConfigurationError(
+            f"--out {out}: lies within {root}, where its pictures would be taken for tiles; "
+            "choose a folder beside it"
+        )
+
+
 @contextmanager
-def results_folder(out: Path, root: Path) -> Iterator[Path]:
+def results_folder(out: Path) -> Iterator[Path]:
     """Give the folder of results, made when missing, to this process alone.
 
     What a killed run left half written is removed.
@@ -99,14 +113,8 @@ def results_folder(out: Path, root: Path) -> Iterator[Path]:
     Raises
     ------
     ConfigurationError
-        It lies within the folder of slides (pictures written there would be taken for tiles), or
-        another process is at work in it.
+        Another process is at work in it.
     """
-    if root.is_dir() and out.resolve().is_relative_to(root.resolve()):
-        raise ConfigurationError(
-            f"--out {out}: lies within {root}, where its pictures would be taken for tiles; "
-            "choose a folder beside it"
-        )
     try:
         held = lock(out)
     except BlockingIOError as error:

@@ -140,15 +140,22 @@ class _Work:
             return list(self._see(tile, views[tile.image])) if is_small(tile) else None
 
         for tile, seen in read_ahead(tiles, read, workers, READING_ERRORS):
-            try:
-                if isinstance(seen, Exception):
-                    raise seen
-                for one in self._see(tile, views[tile.image]) if seen is None else seen:
-                    self._take(*one)
-            except READING_ERRORS as error:
-                log.warning("%s: %s", tile.image, error)
-                self.looked.failed[tile.image] = str(error)
+            # Errors of the classifier are none of the tile: they end the run.
+            for one in self._readable(tile, views[tile.image], seen):
+                self._take(*one)
         self._classify()
+
+    def _readable(
+        self, tile: Tile, views: Sequence[View], seen: list[_Seen] | Exception | None
+    ) -> Iterator[_Seen]:
+        """Yield what was seen, or is seen now, as far as the tile can be read."""
+        try:
+            if isinstance(seen, Exception):
+                raise seen
+            yield from self._see(tile, views) if seen is None else seen
+        except READING_ERRORS as error:
+            log.warning("%s: %s", tile.image, error)
+            self.looked.failed[tile.image] = str(error)
 
     def _see(self, tile: Tile, views: Sequence[View]) -> Iterator[_Seen]:
         """Yield what the pixels of a tile say of each view; called in threads."""

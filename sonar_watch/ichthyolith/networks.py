@@ -17,6 +17,9 @@ from sonar_watch.ichthyolith.records import CLASSES, ICHTHYOLITHS
 
 log = logging.getLogger(__name__)
 
+_STUCK_AFTER_S = 1800.0
+"""Nobody at sea waits for slides: a machine that is busy otherwise may take its time."""
+
 class Networks:
     """The detector of a run, and its classifier when there are two stages.
 
@@ -76,6 +79,7 @@ class Networks:
                 DetectorOptions(
                     weights=options.weights, confidence=self.floor, iou=options.iou,
                     device=options.device, threads=options.threads, models_dir=options.models_dir,
+                    stuck_after_s=_STUCK_AFTER_S,
                 ),
                 open_with=FallbackRuntime,
             )  # fmt: skip

@@ -55,6 +55,9 @@ class SlideOptions:
         Micrometres per pixel; none takes what the images say of themselves.
     sawtoothed : {"own", "tooth"}
         Count saw-toothed ichthyoliths on their own, or as teeth.
+    size_edges_um : tuple of float
+        Lengths that part the size fractions, rising; below the first and above the last are
+        fractions, too.
     list_noise : bool
         Also list particles that no view takes for an ichthyolith, where the detector knows noise.
     device : str
@@ -87,6 +90,7 @@ class SlideOptions:
     join: float = 0.5
     um_per_px: float | None = None
     sawtoothed: Literal["own", "tooth"] = "own"
+    size_edges_um: tuple[float, ...] = (63.0, 125.0, 250.0)
     list_noise: bool = False
     device: str = "auto"
     threads: int | None = None

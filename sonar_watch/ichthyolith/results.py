@@ -18,7 +18,7 @@ import sonar_watch
 from sonar_watch.atomic import whole_file
 from sonar_watch.ichthyolith.batch import Batch
 from sonar_watch.ichthyolith.census import CensusOptions, CensusRow, take_census
-from sonar_watch.ichthyolith.census_table import write_census, write_rows
+from sonar_watch.ichthyolith.census_table import write_census, write_rows, write_sizes
 from sonar_watch.ichthyolith.networks import Networks
 from sonar_watch.ichthyolith.options import SlideOptions
 from sonar_watch.ichthyolith.records import Placed, SlideObject, Tile
@@ -89,7 +89,7 @@ def count_all(
                         one.object_id)  # fmt: skip
     rows = take_census(
         objects, [result.scan for result in batch.results], masses_g=masses_g,
-        skills=networks.skills(), options=CensusOptions(sawtoothed=options.sawtoothed),
+        skills=networks.skills(), options=census_options(options),
     )  # fmt: skip
     return Counted(
         objects=objects, applied=applied, census=tuple(rows),
@@ -97,8 +97,13 @@ def count_all(
     )
 
 
+def census_options(options: SlideOptions) -> CensusOptions:
+    """Return how objects are counted."""
+    return CensusOptions(sawtoothed=options.sawtoothed, size_edges_um=options.size_edges_um)
+
+
 def write_tables(out: Path, batch: Batch, counted: Counted) -> None:
-    """Write detections.csv, census.csv, tiles.csv and problems.csv.
+    """Write detections.csv, census.csv, sizes.csv, tiles.csv and problems.csv.
 
     Raises
     ------
@@ -107,6 +112,7 @@ def write_tables(out: Path, batch: Batch, counted: Counted) -> None:
     """
     write_detections(out / "detections.csv", counted.objects)
     write_census(out / "census.csv", counted.census)
+    write_sizes(out / "sizes.csv", counted.census)
     _write_rows(out / "tiles.csv", _TILES, [row for one in batch.results for row in _tiles(one)])
     problems = [{"image": one.image, "reason": one.reason} for one in batch.problems]
     _write_rows(out / "problems.csv", ("image", "reason"), problems)
@@ -148,8 +154,9 @@ def verdicts_left_out(out: Path, verdicts: Sequence[Path]) -> list[str]:
 
 def summary(batch: Batch, counted: Counted, options: SlideOptions) -> dict[str, Any]:
     """Return what a run came to, as one JSON object."""
-    kept = [CensusOptions(sawtoothed=options.sawtoothed).counted_as(one.class_name)
-            for one in counted.objects if one.class_name != "noise"]  # fmt: skip
+    counting = census_options(options)
+    kept = [counting.counted_as(one.class_name) for one in counted.objects
+            if one.class_name != "noise"]  # fmt: skip
     body: dict[str, Any] = {
         "slides": len(batch.results), "tiles": sum(one.scan.tiles for one in batch.results),
         "problems": len(batch.problems),

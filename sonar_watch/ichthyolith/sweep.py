@@ -210,7 +210,8 @@ class _Pass:
     registration: Registration | None = None
     failed: dict[str, str] = field(default_factory=dict)
     """Tiles that could not be read this time, though their content may be good, and why."""
-    _given: deque[tuple[Tile, int]] = field(default_factory=deque)
+    _given: deque[tuple[Tile, int, bool]] = field(default_factory=deque)
+    """Windows that the network has: the tile, the number, and whether it is the last of it."""
     _answered: dict[str, int] = field(default_factory=dict)
     _rows: dict[str, list[list[Any]]] = field(default_factory=dict)
     _saved_s: float = field(default_factory=time.monotonic)
@@ -259,7 +260,7 @@ class _Pass:
         """Note a tile that cannot be read; what was found in it already is left out."""
         log.warning("%s: %s", tile.image, error)
         if is_unseen:
-            given = sum(one.image == tile.image for one, _ in self._given)
+            given = sum(one.image == tile.image for one, _, _ in self._given)
             answered = self._answered.get(tile.image, 0)
             self.tick(self.windows_in([tile]) - given - answered)
         if isinstance(error, OSError):
@@ -273,8 +274,8 @@ class _Pass:
     ) -> Iterator[Piece]:
         if isinstance(image, Exception):
             raise image
-        if self.registration is not None and self.registration.needs(tile):
-            self.registration.see(tile, read_tile(tile) if image is None else image)
+        if self._is_registered(tile):
+            self._register(tile, image)
         if not is_unseen:
             return
         wanted = windows_of(tile, self.options)
@@ -284,18 +285,29 @@ class _Pass:
         else:
             pieces = cut_from_strips(strips(tile, self.options.window_px, 0), wanted)
         for number, piece in enumerate(pieces):
-            self._given.append((tile, number))
+            self._given.append((tile, number, number + 1 == len(wanted)))
             yield piece
+
+    def _register(self, tile: Tile, image: ByteImage | None) -> None:
+        """Note where a tile fits its neighbours; one too large to be held whole is left out."""
+        if image is None:
+            try:
+                image = read_tile(tile)
+            except ImageError as error:
+                log.warning("%s: not registered: %s", tile.image, error)
+                return
+        if self.registration is not None:
+            self.registration.see(tile, image)
 
     def _take(self, window: Window, found: Detections) -> None:
         """Note what was found in the window that was given first of those not answered yet."""
-        tile, number = self._given.popleft()
+        tile, number, is_last = self._given.popleft()
         self._answered[tile.image] = number + 1
         self.tick(1)
         if tile.image not in self._rows:  # broke further down
             return
         self._rows[tile.image] += _rows_of(window, number, found)
-        if number + 1 == len(windows_of(tile, self.options)):
+        if is_last:
             self._keep(tile, {"boxes": self._rows[tile.image]})
 
     def _keep(self, tile: Tile, result: dict[str, Any]) -> None:
