@@ -247,7 +247,10 @@ def _row(
     areas = [scan.scanned_area_mm2 for scan in group.scans]
     tiles = sum(scan.tiles for scan in group.scans)
     members = _members(group.objects, options)
-    counts = {name: _count(found, skills.get(name), mass) for name, found in members.items()}
+    counts = {
+        name: _count(found, skills.get(name), mass, options.size_edges_um)
+        for name, found in members.items()
+    }
     denticles, teeth = counts["denticle"].tally, counts["tooth"].tally
     both = (skills.get("denticle"), skills.get("tooth"))
     known = all(counts[name].corrected is not None for name in ("denticle", "tooth"))
@@ -283,7 +286,12 @@ def _members(
     return members
 
 
-def _count(found: Sequence[SlideObject], skill: Skill | None, mass_g: float | None) -> Count:
+def _count(
+    found: Sequence[SlideObject],
+    skill: Skill | None,
+    mass_g: float | None,
+    edges_um: Sequence[float],
+) -> Count:
     reviewed = sum(one.reviewed for one in found)
     tally = Tally(unreviewed=len(found) - reviewed, reviewed=reviewed)
     plain, right = counted(tally), corrected(tally, skill)
@@ -293,5 +301,5 @@ def _count(found: Sequence[SlideObject], skill: Skill | None, mass_g: float | No
         corrected=right,
         per_gram=plain / mass_g if mass_g else None,
         corrected_per_gram=right / mass_g if right and mass_g else None,
-        lengths=lengths_of(found),
+        lengths=lengths_of(found, edges_um),
     )

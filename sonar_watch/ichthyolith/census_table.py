@@ -1,11 +1,11 @@
-"""census.csv: a row per slide and per sample, and sizes.csv: a row per size fraction of each."""
+"""census.csv: a row per slide and per sample; sizes.csv: a row per size fraction of each."""
 
 from __future__ import annotations
 
 import csv
 import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sonar_watch.atomic import whole_file
@@ -29,6 +29,37 @@ def write_census(path: Path, rows: Sequence[CensusRow]) -> None:
         The file cannot be written.
     """
     write_rows(path, [cells_of(row) for row in rows])
+
+
+def write_sizes(path: Path, rows: Sequence[CensusRow]) -> None:
+    """Write sizes.csv: of each slide and sample a row per class and size fraction.
+
+    Of the objects whose length is known those from `from_um` up to `to_um` (empty: no end), with
+    the 95 % interval of their number and the quantiles of their lengths.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written.
+    """
+    cells: list[dict[str, Cell]] = []
+    for row in rows:
+        place = {"level": row.level, "site": row.site, "sample": row.sample, "slide": row.slide}
+        for name, count in row.counts.items():
+            for part in count.lengths.fractions:
+                numbers = estimate_cells("n", part.counted)
+                numbers["n"] = round(part.counted.value or 0)
+                cells.append(
+                    {
+                        **place,
+                        "class": name,
+                        "from_um": part.from_um,
+                        "to_um": part.to_um,
+                        **numbers,
+                        **_length_cells("", part.quantiles_um),
+                    }
+                )
+    write_rows(path, cells)
 
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, Cell]]) -> None:
@@ -62,25 +93,31 @@ def cells_of(row: CensusRow) -> dict[str, Cell]:
     }
     for name, count in row.counts.items():
         cells |= _count_cells(name, count)
-    cells |= _estimate_cells("denticle_tooth_ratio", row.denticle_tooth_ratio)
-    return cells | _estimate_cells("denticle_tooth_ratio_corrected", row.corrected_ratio)
+    cells |= estimate_cells("denticle_tooth_ratio", row.denticle_tooth_ratio)
+    return cells | estimate_cells("denticle_tooth_ratio_corrected", row.corrected_ratio)
 
 
 def _count_cells(name: str, count: Count) -> dict[str, Cell]:
-    cells: dict[str, Cell] = _estimate_cells(f"{name}_n", count.counted)
+    cells: dict[str, Cell] = estimate_cells(f"{name}_n", count.counted)
     cells[f"{name}_n"] = count.tally.total
     cells[f"{name}_reviewed"] = count.tally.reviewed
-    cells |= _estimate_cells(f"{name}_corrected", count.corrected)
-    cells |= _estimate_cells(f"{name}_per_gram", count.per_gram)
-    cells |= _estimate_cells(f"{name}_corrected_per_gram", count.corrected_per_gram)
+    cells |= estimate_cells(f"{name}_corrected", count.corrected)
+    cells |= estimate_cells(f"{name}_per_gram", count.per_gram)
+    cells |= estimate_cells(f"{name}_corrected_per_gram", count.corrected_per_gram)
     cells[f"{name}_measured"] = count.lengths.measured
-    known: Iterable[float | None] = count.lengths.quantiles_um or [None] * len(QUANTILES)
-    for level, value in zip(QUANTILES, known, strict=True):
-        cells[f"{name}_length_p{round(100 * level):02d}_um"] = value
-    return cells
+    return cells | _length_cells(f"{name}_", count.lengths.quantiles_um)
 
 
-def _estimate_cells(name: str, estimate: Estimate | None) -> dict[str, Cell]:
+def _length_cells(before: str, quantiles_um: tuple[float, ...]) -> dict[str, Cell]:
+    known: Sequence[float | None] = quantiles_um or [None] * len(QUANTILES)
+    return {
+        f"{before}length_p{round(100 * level):02d}_um": value
+        for level, value in zip(QUANTILES, known, strict=True)
+    }
+
+
+def estimate_cells(name: str, estimate: Estimate | None) -> dict[str, Cell]:
+    """Return an estimate and its limits by column; empty when it was not made."""
     if estimate is None:
         return dict.fromkeys((name, f"{name}_low", f"{name}_high"))
     return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}

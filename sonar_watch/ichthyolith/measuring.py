@@ -37,6 +37,7 @@ _OF_RIM = 0.5
 _RIM_PX = 9
 _GAP = 0.08
 _LEAST_FIT = 0.7
+_CLEARLY = 0.02
 _LEAST_FILL = 0.08
 _LEAST_PIECE = 0.02
 _LEAST_AROUND_PX = 50
@@ -185,10 +186,9 @@ def _best_mask(part: _Part) -> tuple[ByteMask, float] | None:
     for level in _LEVELS:
         mask = _piece(_closed(_edges(contrast, level) & inside, part.box), part.box)
         if mask is not None:
-            mask = _without_neighbour(mask, inside, part.box)
             fit = _fit(mask, part.box)
-            if fit >= _LEAST_FIT and (best is None or fit > best[1]):
-                best = mask, fit
+            if fit >= _LEAST_FIT and (best is None or fit > best[1] + _CLEARLY):
+                best = _without_neighbour(mask, inside, part.box), fit
     return best
 
 
@@ -261,7 +261,7 @@ def _piece(mask: ByteMask, box: Box) -> ByteMask | None:
         if stats[label, cv2.CC_STAT_AREA] < _LEAST_PIECE * areas.max():
             break
         more = piece | (labels == label).astype(np.uint8)
-        if (better := _fit(more, box)) > fit + 0.02:
+        if (better := _fit(more, box)) > fit + _CLEARLY:
             piece, fit = more, better
     return piece
 
