@@ -31,7 +31,7 @@ REGISTERED_SLACK_PX = 4.0
 NOMINAL_SLACK_PX = 20.0
 """The same when they were taken from file names, which are off by so much a step."""
 
-_JOINED_BY = ("detection.merging", "detection.nearness", "detection.overlap",
+_JOINED_BY = ("detection.linking", "detection.merging", "detection.nearness", "detection.overlap",
               "ichthyolith.joining")  # fmt: skip
 
 
