@@ -10,18 +10,19 @@ import numpy.typing as npt
 
 from sonar_watch.detection.detections import ByteImage, Float32Array
 
-PEAKS = 6
+PEAKS = 4
 """How many shifts are told of a pair of pictures: the true one need not be the clearest."""
 
 _FINE_PX, _COARSE_PX = 2.0, 20.0
 """What is compared: detail between the two, in pixels. Finer is the noise of the camera and of the
 JPEG, coarser the fall of the light."""
 
-_HALVED_FROM_PX = 96
-"""Pictures at least as wide and high are compared at half size: detail is coarser than that."""
+_LEAST_DETAIL = 0.02
+"""Grey levels, standard deviation: glass without noise, or a tile of one colour, has less."""
 
 _TAPER_PX = 16
 _NEAR_PX = 8
+_MOST_CLIMBS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +64,7 @@ class Part:
     detail: Float32Array
 
 
-def make_part(image: ByteImage, x_px: int, y_px: int) -> Part:
+def make_part(image: ByteImage, x_px: int, y_px: int, step_px: int = 1) -> Part:
     """Return what of a picture can be compared: no slow change of the light, no noise.
 
     Parameters
@@ -72,17 +73,20 @@ def make_part(image: ByteImage, x_px: int, y_px: int) -> Part:
         The part of the tile.
     x_px, y_px : int
         Nominal slide position of its top left corner.
+    step_px : {1, 2}
+        Compare at full or at half size: detail is coarser than two pixels.
     """
     import cv2
 
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) if image.ndim == 3 else image
-    step = 2 if min(grey.shape) >= _HALVED_FROM_PX else 1
-    height, width = (side // step for side in grey.shape)
-    plane = grey[: height * step, : width * step].astype(np.float32)
-    if step > 1:
+    height, width = (side // step_px for side in grey.shape)
+    plane = grey[: height * step_px, : width * step_px].astype(np.float32)
+    if step_px > 1:
         plane = cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA)
-    fine, coarse = (cv2.GaussianBlur(plane, (0, 0), px / step) for px in (_FINE_PX, _COARSE_PX))
-    return Part(x_px=x_px, y_px=y_px, step_px=step, detail=fine - coarse)
+    fine, coarse = (
+        cv2.GaussianBlur(plane, (0, 0), sigma / step_px) for sigma in (_FINE_PX, _COARSE_PX)
+    )
+    return Part(x_px=x_px, y_px=y_px, step_px=step_px, detail=fine - coarse)
 
 
 def measure_offsets(first: Part, second: Part, reach_px: int) -> tuple[Offset, ...]:
@@ -98,21 +102,29 @@ def measure_offsets(first: Part, second: Part, reach_px: int) -> tuple[Offset, .
     Returns
     -------
     tuple of Offset
-        At most `PEAKS`, in tile pixels; none where one part is without any detail, or the two
-        are of different scale.
+        At most `PEAKS`, in tile pixels; none where one part is without any detail.
+
+    Raises
+    ------
+    ValueError
+        Parts of different step.
     """
     step = first.step_px
-    if step != second.step_px or not (first.detail.any() and second.detail.any()):
+    if step != second.step_px:
+        raise ValueError(f"expected parts of one step, received {step} and {second.step_px} px")
+    if min(first.detail.std(), second.detail.std()) < _LEAST_DETAIL:
         return ()
     surface, x0, y0 = _phase_correlation(first, second, reach_px)
     offsets = []
     for x, y, distinctness in _peaks(surface, max(_NEAR_PX // step, 2)):
-        lag_x, lag_y = x0 + x, y0 + y
-        correlation = _correlation(first.detail, second.detail, lag_x, lag_y)
-        across = (lag_x + _vertex(surface[y], x)) * step - (second.x_px - first.x_px)
-        down = (lag_y + _vertex(surface[:, x], y)) * step - (second.y_px - first.y_px)
+        lag_x, lag_y, correlation = _refined(first.detail, second.detail, x0 + x, y0 + y)
         offsets.append(
-            Offset(x_px=across, y_px=down, distinctness=distinctness, correlation=correlation)
+            Offset(
+                x_px=lag_x * step - (second.x_px - first.x_px),
+                y_px=lag_y * step - (second.y_px - first.y_px),
+                distinctness=distinctness,
+                correlation=correlation,
+            )
         )
     return tuple(offsets)
 
@@ -176,6 +188,32 @@ def _peaks(surface: Float32Array, near: int) -> list[tuple[int, int, float]]:
     return peaks
 
 
+def _refined(
+    first: Float32Array, second: Float32Array, x: int, y: int
+) -> tuple[float, float, float]:
+    """Return the lag near (x, y) at which the details are most alike, and their correlation.
+
+    The phase correlation leans towards the lag at which most pixels meet, by half a pixel where
+    the overlap is narrow; the correlation of what does meet leans nowhere.
+    """
+    values: dict[tuple[int, int], float] = {}
+
+    def alike(x: int, y: int) -> float:
+        if (x, y) not in values:
+            values[x, y] = _correlation(first, second, x, y)
+        return values[x, y]
+
+    for _ in range(_MOST_CLIMBS):
+        around = [(x + i, y + j) for j in (-1, 0, 1) for i in (-1, 0, 1)]
+        best = max(around, key=lambda lag: alike(*lag))
+        if best == (x, y):
+            break
+        x, y = best
+    across = _vertex(alike(x - 1, y), alike(x, y), alike(x + 1, y))
+    down = _vertex(alike(x, y - 1), alike(x, y), alike(x, y + 1))
+    return x + across, y + down, alike(x, y)
+
+
 def _correlation(first: Float32Array, second: Float32Array, x: int, y: int) -> float:
     """Return the correlation of what both show, second[p] being the like of first[p + (x, y)]."""
     down, down_to = max(y, 0), min(first.shape[0], second.shape[0] + y)
@@ -189,10 +227,7 @@ def _correlation(first: Float32Array, second: Float32Array, x: int, y: int) -> f
     return float((one * other).sum(dtype=float) / size) if size > 0 else 0.0
 
 
-def _vertex(values: Float32Array, at: int) -> float:
+def _vertex(before: float, here: float, after: float) -> float:
     """Return where between its neighbours a parabola through the peak is highest, -0.5 to 0.5."""
-    if not 0 < at < len(values) - 1:
-        return 0.0
-    before, here, after = (float(one) for one in values[at - 1 : at + 2])
     bend = before - 2 * here + after
-    return float(np.clip((before - after) / (2 * bend), -0.5, 0.5)) if bend < 0 else 0.0
+    return min(max((before - after) / (2 * bend), -0.5), 0.5) if bend < 0 else 0.0

@@ -20,8 +20,9 @@ USUAL_SIGMA_PX = 10.0
 _OUTLIER_PX = 3.0
 """Measured steps further from the fit than this, and than four times the spread, are dropped."""
 
-_MOST_DROPPED = 0.2
-"""Of the measured steps: when more do not fit, it is not them."""
+_ROUNDS = 12
+_NEAR_PX = 0.5
+"""Distances below this are all the same: the measurement is not better."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,17 +80,8 @@ def place(
     """
     usual = _usual_errors(steps)
     kept = [one for one in steps if one.measured_px is not None and _is_usual(one, usual)]
-    positions = nominal_px.copy()
-    for _ in range(1 + int(_MOST_DROPPED * len(kept))):
-        positions = _solve(nominal_px, steps, kept, usual)
-        off = _distances(positions, kept)
-        if not off.size:
-            break
-        worst = off.argmax()
-        if off[worst] <= max(_OUTLIER_PX, 4 * 1.4826 * float(np.median(off))):
-            break
-        log.info("step %d to %d dropped: %.1f px off", *_ends(kept[worst]), off[worst])
-        del kept[worst]
+    kept = _fitting(kept, _settled_distances(nominal_px, steps, kept, usual))
+    positions = _solve(nominal_px, steps, kept, usual, np.ones(len(kept)))
     return positions, _residuals(len(nominal_px), positions, kept)
 
 
@@ -140,13 +132,45 @@ def _is_usual(step: Step, usual: dict[bool, Float64Array]) -> bool:
     return False
 
 
-def _solve(
+def _settled_distances(
     nominal_px: Float64Array,
     steps: Sequence[Step],
     kept: Sequence[Step],
     usual: dict[bool, Float64Array],
 ) -> Float64Array:
-    """Return the least squares positions; a step that is not kept counts as the usual one."""
+    """Return how far the steps are from a fit in which few wrong ones have little say.
+
+    Least squares spread a wrong step over its neighbours, which then look wrong as well. Weighted
+    anew by 1 / distance, round by round, the fit becomes the one of least absolute distances.
+    """
+    say = np.ones(len(kept))
+    off = say
+    for _ in range(_ROUNDS if kept else 0):
+        off = _distances(_solve(nominal_px, steps, kept, usual, say), kept)
+        say = _NEAR_PX / np.maximum(off, _NEAR_PX)
+    return off
+
+
+def _fitting(kept: Sequence[Step], off_px: Float64Array) -> list[Step]:
+    """Return the steps that are not outliers; the others are told of."""
+    most = max(_OUTLIER_PX, 4 * 1.4826 * float(np.median(off_px))) if kept else 0.0
+    for step, distance in zip(kept, off_px, strict=True):
+        if distance > most:
+            log.info("step %d to %d dropped: %.1f px off", *_ends(step), distance)
+    return [step for step, distance in zip(kept, off_px, strict=True) if distance <= most]
+
+
+def _solve(
+    nominal_px: Float64Array,
+    steps: Sequence[Step],
+    kept: Sequence[Step],
+    usual: dict[bool, Float64Array],
+    say: Float64Array,
+) -> Float64Array:
+    """Return the least squares positions; a step that is not kept counts as the usual one.
+
+    `say`, shape (len(kept),), is a factor on the weight of each kept step.
+    """
     if not kept:
         return nominal_px.copy()
     from scipy.sparse import coo_array
@@ -158,6 +182,7 @@ def _solve(
     first, second = (np.array([_ends(one)[side] for one in used]) for side in (0, 1))
     weight = np.array([one.sigma_px if _ends(one) in known else USUAL_SIGMA_PX for one in used])
     weight = weight**-2.0
+    weight[: len(kept)] *= say
     wanted = np.array([_expected(one, known, usual) for one in used])
     graph: Any = coo_array((weight, (first, second)), shape=(number, number))
     groups, group = connected_components(graph, directed=False)

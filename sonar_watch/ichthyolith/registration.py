@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 _LEAST_OVERLAP = 0.05
 """Of the smaller tile: neighbours at a corner alone share less, and are tied by the others."""
 
+_HALVED_FROM_PX = 64
+"""Overlaps at least as wide and high are compared at half size: a quarter of the work."""
+
 _Pair = tuple[int, int]
 
 
@@ -180,7 +183,8 @@ class Registration:
         reach = self._reach_px(pair)
         left, top = max(x - reach, tile.x_px), max(y - reach, tile.y_px)
         right, bottom = x + width + reach - tile.x_px, y + height + reach - tile.y_px
-        return make_part(image[top - tile.y_px : bottom, left - tile.x_px : right], left, top)
+        shared = image[top - tile.y_px : bottom, left - tile.x_px : right]
+        return make_part(shared, left, top, 2 if min(width, height) >= _HALVED_FROM_PX else 1)
 
     def _steps(self) -> list[Step]:
         """Return the steps between all neighbours, measured where one can be believed."""
