@@ -196,6 +196,7 @@ def bars(
             markeredgewidth=0.8,
             markerfacecolor="white" if is_open else colour,
             zorder=3,
+            clip_on=False,
             label=label if first else None,
         )
         first = False
@@ -229,7 +230,7 @@ def _draw_ratio(axes: Any, shown: Sequence[CensusRow], places: Any) -> None:
 
 
 def reach(estimates: Sequence[Estimate | None]) -> float:
-    """Return where an axis of estimates ends: limits beyond four times the largest value say little."""
+    """Return where an axis of estimates ends: limits far beyond all values say little."""
     known = [one for one in estimates if one is not None and one.value is not None]
     largest = max((one.value or 0.0 for one in known), default=0.0)
     limits = [one.high for one in known if math.isfinite(one.high)]

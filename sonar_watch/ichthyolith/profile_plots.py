@@ -109,6 +109,7 @@ def draw_beside(points: Sequence[ProfilePoint], stem: Path, options: ProfileOpti
             s=18,
             cmap="viridis_r",
             zorder=3,
+            clip_on=False,
             edgecolor="black",
             linewidth=0.4,
         )
@@ -171,7 +172,7 @@ def _draw_length(axes: Any, points: Sequence[ProfilePoint], places: Sequence[flo
     found = [point.row.counts["tooth"].lengths.quantiles_um for point in points]
     spans = [Estimate(value=each[2], low=each[1], high=each[3]) if each else None for each in found]
     _joined(axes, spans, places, COLOURS["tooth"])
-    axes.set(xlabel="µm, median and quartiles", title="length\nof teeth")
+    axes.set(xlabel="length (µm)", title="teeth, median\nand quartiles")
     axes.set_xlim(left=0)
 
 
