@@ -32,8 +32,9 @@ _WITH_PIPES = (
 
 
 def find_browser() -> str | None:
-    """Return the path of a Chromium; None where there is none."""
-    return next((path for name in PROGRAMS if (path := shutil.which(name))), None)
+    """Return the path of a Chromium, SONAR_WATCH_TEST_BROWSER's first; None where there is none."""
+    names = (os.environ.get("SONAR_WATCH_TEST_BROWSER", ""), *PROGRAMS)
+    return next((path for name in names if name and (path := shutil.which(name))), None)
 
 
 class BrowserError(AssertionError):

@@ -190,6 +190,19 @@ def test_a_second_click_takes_a_verdict_back(page: Path, browser: Browser) -> No
     assert 1 not in marks(browser)
 
 
+def test_what_was_there_before_becomes_ones_own_by_saying_it(page: Path, browser: Browser) -> None:
+    """Else two people would seem to agree on what one of them never looked at."""
+    mark = f"document.querySelector('{card(5)} .mark').textContent"
+    assert browser.ask(mark) == "✓ earlier"
+    browser.click(f"{card(5)} .accept")
+    assert browser.ask(mark) == "✓"
+    (only,) = read_verdicts(saved(browser)).verdicts
+    assert (only.class_name, only.earlier) == ("denticle", False)
+    browser.press("z")
+    (only,) = read_verdicts(saved(browser)).verdicts
+    assert only.earlier
+
+
 def test_keys_do_nothing_while_a_name_is_typed(page: Path, browser: Browser) -> None:
     browser.click("#reviewer")
     browser.press("a", "r")
@@ -280,6 +293,7 @@ def many_objects(count: int) -> list[SlideObject]:
             number,
             confidence=0.3 + 0.7 * number / count,
             image="gone.png",
+            sample=f"{count}",
             slide=f"{number % 40:03d}",
         )
         for number in range(count)
@@ -307,5 +321,4 @@ def test_a_whole_study_stays_quick(count: int, browser: Browser, tmp_path: Path)
     assert max(spent_s.values()) < 1.5, spent_s
     assert spent_s["verdict"] < 0.2, spent_s
     assert browser.ask("document.getElementById('shown').textContent") == f"{count // 40:,} shown"
-    print(f"{count} objects: {spent_s}")
     assert browser.complaints == []

@@ -73,7 +73,7 @@ class GalleryOptions:
     threshold: float = 0.3
     margin: float = 0.4
     least_px: float = 160.0
-    crop_px: int = 360
+    crop_px: int = 512
     quality: int = 85
     um_per_px: float | None = None
     most: int | None = None

@@ -55,7 +55,8 @@ class Verdict:
     xyxy_px : Box
         Tile pixels.
     earlier : bool
-        It was there when the person opened the gallery: not their own, not independent.
+        It was there when the person opened the gallery, and they said nothing of it: it is not
+        their own, not independent.
     """
 
     object_id: str

@@ -24,9 +24,9 @@
   const byId = new Map(objects.map((one) => [one.object_id, one]));
 
   const verdicts = new Map(); // object_id -> class name or UNSURE
-  const earlier = new Map(); // what was applied before this page was written
-  objects.forEach((one) => { if (one.reviewed) { earlier.set(one.object_id, one.taken); verdicts.set(one.object_id, one.taken); } });
-  const history = []; // each step: [[object_id, verdict before], ...]
+  const own = new Set(); // object_ids on which this person said something; the others were applied before
+  objects.forEach((one) => { if (one.reviewed) verdicts.set(one.object_id, one.taken); });
+  const history = []; // each step: [[object_id, verdict before, whether it was their own], ...]
   let shown = objects;
   let first = 0;
   let here = 0; // place on the page
@@ -55,18 +55,22 @@
   const tell = (text, calm = false) => { get("message").textContent = text; get("message").classList.toggle("calm", calm); };
 
   // --- verdicts ---------------------------------------------------------------------------
-  const put = (id, verdict) => { if (verdict === OPEN) verdicts.delete(id); else verdicts.set(id, verdict); };
-  const decide = (pairs) => {
-    const changes = pairs.filter(([one, verdict]) => verdictOf(one) !== verdict);
+  const isOwn = (one) => own.has(one.object_id);
+  const put = (id, verdict, mine) => {
+    if (verdict === OPEN) verdicts.delete(id); else verdicts.set(id, verdict);
+    if (mine) own.add(id); else own.delete(id);
+  };
+  const decide = (triples) => { // [object, verdict, whether it is this person's own]
+    const changes = triples.filter(([one, verdict, mine]) => verdictOf(one) !== verdict || isOwn(one) !== mine);
     if (!changes.length) return;
-    history.push(changes.map(([one]) => [one.object_id, verdictOf(one)]));
-    changes.forEach(([one, verdict]) => put(one.object_id, verdict));
+    history.push(changes.map(([one]) => [one.object_id, verdictOf(one), isOwn(one)]));
+    changes.forEach(([one, verdict, mine]) => put(one.object_id, verdict, mine));
     changed(changes.map(([one]) => one));
   };
   const undo = () => {
     const step = history.pop();
     if (!step) return;
-    step.forEach(([id, before]) => put(id, before));
+    step.forEach(([id, before, mine]) => put(id, before, mine));
     changed(step.map(([id]) => byId.get(id)));
     const at = onPage().findIndex((one) => one.object_id === step[0][0]);
     if (at >= 0) focusOn(at);
@@ -87,8 +91,7 @@
     clearTimeout(timer);
     if (!touched) return;
     const ids = {};
-    verdicts.forEach((verdict, id) => { if (earlier.get(id) !== verdict) ids[id] = verdict; });
-    earlier.forEach((_, id) => { if (!verdicts.has(id)) ids[id] = OPEN; });
+    own.forEach((id) => { ids[id] = verdicts.get(id) ?? OPEN; });
     try {
       localStorage.setItem(storageKey, JSON.stringify({ reviewer: get("reviewer").value, unsaved, ids }));
     } catch (error) {
@@ -106,7 +109,7 @@
     get("reviewer").value = kept.reviewer || "";
     unsaved = Boolean(kept.unsaved);
     Object.entries(kept.ids || {}).forEach(([id, verdict]) => {
-      if (byId.has(id) && isVerdict(verdict, true)) put(id, verdict);
+      if (byId.has(id) && isVerdict(verdict, true)) put(id, verdict, true);
     });
   };
   const isVerdict = (said, mayBeOpen = false) => classes.includes(said) || said === UNSURE || (mayBeOpen && said === OPEN);
@@ -121,7 +124,7 @@
     objects: objects.length,
     verdicts: [...verdicts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([id, verdict]) => {
       const one = byId.get(id);
-      return { object_id: id, class: verdict, seen_class: one.taken, slide: one.slide, image: one.image, xyxy_px: one.xyxy_px, earlier: earlier.get(id) === verdict };
+      return { object_id: id, class: verdict, seen_class: one.taken, slide: one.slide, image: one.image, xyxy_px: one.xyxy_px, earlier: !own.has(id) };
     }),
   });
   const save = () => {
@@ -148,7 +151,7 @@
       return;
     }
     const known = read.verdicts.filter((row) => byId.has(row.object_id) && isVerdict(row.class));
-    decide(known.map((row) => [byId.get(row.object_id), row.class]));
+    decide(known.map((row) => [byId.get(row.object_id), row.class, row.earlier !== true]));
     if (!get("reviewer").value) get("reviewer").value = read.reviewer || "";
     const lost = read.verdicts.length - known.length;
     select();
@@ -156,7 +159,7 @@
   };
   const startAnew = () => {
     if (!verdicts.size || !confirm(`Forget ${verdicts.size} verdicts? Save them first if they matter.`)) return;
-    decide(objects.map((one) => [one, OPEN]));
+    decide(objects.filter((one) => verdictOf(one) !== OPEN).map((one) => [one, OPEN, true]));
     get("reviewer").value = "";
     keep();
     select();
@@ -231,11 +234,8 @@
   };
   const told = (one) => {
     const now = element("span");
-    const said = outcome(one);
     const name = element("span", `name ${classNow(one)}`, labels[classNow(one)]);
-    now.append(name);
-    if (said === "reject" || said === "other") now.append(` (was ${labels[one.taken]})`);
-    now.append(` ${one.confidence.toFixed(2)}`);
+    now.append(name, ` ${one.confidence.toFixed(2)}`);
     if (one.length_um !== null) now.append(` · ${Math.round(one.length_um)} µm`);
     if (one.cut) now.append(" · cut");
     return now;
@@ -252,6 +252,10 @@
     button.tabIndex = -1;
     return button;
   };
+  const shortSlide = (name) => { // many a slide is called after its sample
+    const [, sample, slide] = name.split(" / ");
+    return slide.startsWith(sample) ? slide : `${sample} / ${slide}`;
+  };
   const makeCard = (one) => {
     const card = element("article", "card");
     card.dataset.id = one.object_id;
@@ -263,7 +267,7 @@
     image.alt = "";
     figure.append(image);
     fillCrop(figure, one);
-    card.append(figure, element("p", "told"), element("p", "where", one.slide.split(" / ").slice(1).join(" / ")));
+    card.append(figure, element("p", "told"), element("p", "where", shortSlide(one.slide)));
     card.title = more(one);
     const choices = element("div", "choices");
     choices.append(choice("accept", "✓", `accept: ${labels[one.taken]} (A)`, one.taken));
@@ -280,7 +284,8 @@
     if (!card) return;
     const said = outcome(one);
     card.dataset.verdict = said;
-    card.querySelector(".mark").textContent = said === "other" ? `→ ${labels[verdictOf(one)]}` : MARKS[said] ?? "";
+    const mark = said === "other" ? `→ ${labels[verdictOf(one)]}` : MARKS[said] ?? "";
+    card.querySelector(".mark").textContent = said && !isOwn(one) ? `${mark} earlier` : mark;
     card.querySelector(".told").replaceChildren(told(one));
     card.querySelectorAll(".choices button").forEach((button) =>
       button.classList.toggle("chosen", button.dataset.verdict === verdictOf(one)));
@@ -333,6 +338,7 @@
     line.append(` · ${one.slide}`);
     const said = outcome(one);
     if (said) line.prepend(`${said === "other" ? "→" : MARKS[said]} `);
+    if (said === "reject" || said === "other") line.append(` · was taken for ${labels[one.taken]}`);
     dialog.querySelector(".told").replaceChildren(line);
     if (!dialog.open) dialog.showModal();
   };
@@ -346,12 +352,12 @@
   const judge = (verdict) => {
     const one = onPage()[here];
     if (!one) return;
-    decide([[one, verdict ?? one.taken]]);
+    decide([[one, verdict ?? one.taken, true]]);
     if (here + 1 < onPage().length) focusOn(here + 1);
   };
   const acceptRest = () => {
     const rest = onPage().filter((one) => verdictOf(one) === OPEN);
-    decide(rest.map((one) => [one, one.taken]));
+    decide(rest.map((one) => [one, one.taken, true]));
     tell(`Accepted ${number(rest.length)}. Z takes it back.`, true);
   };
   const toggleLarge = () => { if (get("large").open) get("large").close(); else enlarge(); };
@@ -393,7 +399,8 @@
     focusOn(onPage().indexOf(one));
     const button = event.target.closest("button");
     if (button) {
-      decide([[one, verdictOf(one) === button.dataset.verdict ? OPEN : button.dataset.verdict]]);
+      const again = isOwn(one) && verdictOf(one) === button.dataset.verdict; // a second click takes it back
+      decide([[one, again ? OPEN : button.dataset.verdict, true]]);
       button.blur();
     } else if (event.target.closest(".crop")) {
       enlarge();
