@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import reduce
 from itertools import pairwise
+from math import gcd
+from statistics import median
 
 from sonar_watch.ichthyolith.records import Placed, Slide
 
@@ -89,40 +90,47 @@ def coverage(slide: Slide) -> float | None:
 def _grid(slide: Slide) -> tuple[list[int], list[int], set[tuple[int, int]]] | None:
     """Return the positions of the columns and rows, and which (row, column) have a tile."""
     xs, ys = [tile.x_px for tile in slide.tiles], [tile.y_px for tile in slide.tiles]
-    width = max(tile.width_px for tile in slide.tiles)
-    height = max(tile.height_px for tile in slide.tiles)
-    if len(slide.tiles) == 1:
-        return xs, ys, {(0, 0)}
-    across, down = _pitch(xs, ys, width), _pitch(ys, xs, height)
+    across = _pitch(xs, ys, max(tile.width_px for tile in slide.tiles))
+    down = _pitch(ys, xs, max(tile.height_px for tile in slide.tiles))
     if across is None or down is None:
         return None
-    columns, rows = _steps(xs, across), _steps(ys, down)
-    taken = {
-        (round((y - rows[0]) / down), round((x - columns[0]) / across))
-        for x, y in zip(xs, ys, strict=True)
-    }
+    (columns, column_of), (rows, row_of) = _lines(xs, across), _lines(ys, down)
+    taken = {(row_of[y], column_of[x]) for x, y in zip(xs, ys, strict=True)}
     return columns, rows, taken
 
 
-def _steps(values: list[int], pitch: float) -> list[int]:
-    count = round((max(values) - min(values)) / pitch) + 1
-    return [round(min(values) + step * pitch) for step in range(count)]
+def _lines(values: list[int], pitch: float) -> tuple[list[int], dict[int, int]]:
+    """Return where the columns (or rows) stand, and the number of the one that each value is in.
+
+    Counted from one to the next, so that a pitch that is a little off does not add up.
+    """
+    several, number_of, number = sorted(set(values)), {}, 0
+    number_of[several[0]] = 0
+    for before, value in pairwise(several):
+        number += round((value - before) / pitch)
+        number_of[value] = number
+    step = (several[-1] - several[0]) / number if number else pitch
+    known = {number: value for value, number in reversed(number_of.items())}
+    return [known.get(one, round(several[0] + one * step)) for one in range(number + 1)], number_of
 
 
 def _pitch(values: list[int], others: list[int], size: int) -> float | None:
-    """Return the distance of neighbouring columns (or rows), None where it cannot be told."""
+    """Return the distance of neighbouring columns (or rows), None where it cannot be told.
+
+    That of two neighbours, where there are any; else the largest that all distances, or those
+    and the distances in the other direction, are multiples of.
+    """
     several = sorted(set(values))
-    differences = [b - a for a, b in pairwise(several)]
-    near = [one for one in differences if _LEAST_PITCH * size <= one <= size]
+    if len(several) == 1:
+        return float(size)
+    distances = [after - before for before, after in pairwise(several)]
+    near = [one for one in distances if _LEAST_PITCH * size <= one <= size]
     if near:
-        close = [one for one in near if one <= 1.1 * min(near)]
-        return sum(close) / len(close)
-    for numbers in (
-        [one - min(values) for one in values],
-        [*(one - min(values) for one in values), *(one - min(others) for one in others)],
-        [*values, *others],
-    ):
-        common = reduce(math.gcd, numbers, 0)
+        return median(one for one in near if one <= 1.1 * min(near))
+    own = [one - min(values) for one in values]
+    both = [*own, *(one - min(others) for one in others)]
+    for numbers in (own, both, [*values, *others]):
+        common = gcd(*numbers)
         if _LEAST_PITCH * size <= common <= size:
-            return common
+            return float(common)
     return None

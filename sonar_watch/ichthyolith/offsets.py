@@ -13,6 +13,9 @@ from sonar_watch.detection.detections import ByteImage, Float32Array
 PEAKS = 4
 """How many shifts are told of a pair of pictures: the true one need not be the clearest."""
 
+LEAST_DISTINCTNESS = 3.0
+"""Shifts less distinct than this are not told: there are always some."""
+
 _FINE_PX, _COARSE_PX = 2.0, 20.0
 """What is compared: detail between the two, in pixels. Finer is the noise of the camera and of the
 JPEG, coarser the fall of the light."""
@@ -102,7 +105,8 @@ def measure_offsets(first: Part, second: Part, reach_px: int) -> tuple[Offset, .
     Returns
     -------
     tuple of Offset
-        At most `PEAKS`, in tile pixels; none where one part is without any detail.
+        At most `PEAKS`, in tile pixels; none where one part is without any detail or no shift is
+        more distinct than `LEAST_DISTINCTNESS`.
 
     Raises
     ------
@@ -177,14 +181,10 @@ def _peaks(surface: Float32Array, near: int) -> list[tuple[int, int, float]]:
         y, x = (int(one) for one in np.unravel_index(np.nanargmax(left), left.shape))
         height = left[y, x]
         left[max(y - near, 0) : y + near + 1, max(x - near, 0) : x + near + 1] = np.nan
-        if np.isnan(left).all():
+        if np.isnan(left).all() or not (spread := float(np.nanstd(left))) > 0:
             break
-        spread = float(np.nanstd(left))
-        if not spread > 0:
-            break
-        peaks.append((x, y, float((height - np.nanmean(left)) / spread)))
-        if np.isnan(left).all():
-            break
+        if (distinctness := float((height - np.nanmean(left)) / spread)) >= LEAST_DISTINCTNESS:
+            peaks.append((x, y, distinctness))
     return peaks
 
 
@@ -220,11 +220,11 @@ def _correlation(first: Float32Array, second: Float32Array, x: int, y: int) -> f
     across, across_to = max(x, 0), min(first.shape[1], second.shape[1] + x)
     if down >= down_to or across >= across_to:
         return 0.0
-    one = first[down:down_to, across:across_to]
-    other = second[down - y : down_to - y, across - x : across_to - x]
+    one = first[down:down_to, across:across_to].ravel()
+    other = second[down - y : down_to - y, across - x : across_to - x].ravel()
     one, other = one - one.mean(), other - other.mean()
-    size = float(np.sqrt((one * one).sum(dtype=float) * (other * other).sum(dtype=float)))
-    return float((one * other).sum(dtype=float) / size) if size > 0 else 0.0
+    size = float(np.sqrt(np.dot(one, one)) * np.sqrt(np.dot(other, other)))
+    return float(np.dot(one, other)) / size if size > 0 else 0.0
 
 
 def _vertex(before: float, here: float, after: float) -> float:
