@@ -134,7 +134,7 @@ def _score(
     for stage in ("final", "detector") if differs else ("final",):
         asked = ScoringOptions(
             iou=options.iou, confidence=options.confidence or 0.0,
-            stage=stage,  # type: ignore[arg-type]
+            stage=stage,
             cut="ignored" if options.ignore_cut else "asked",
         )
         yield _Scored(run=run.name, scores=score_slides(run.objects, labels, asked))

@@ -74,10 +74,10 @@ def run(options: argparse.Namespace) -> int:
 
         expect_writable(options.models)
     wanted = _training_options(options)
-    from sonar_watch.learning.classifier_training import train_classifier
+    from sonar_watch.learning.classifier_training import batches_ahead, train_classifier
     from sonar_watch.learning.progress import TrainingProgress
 
-    with progress("batches") as advance:
+    with progress("batches", batches_ahead(wanted)) as advance:
 
         def tell(_: TrainingProgress) -> None:
             advance()

@@ -47,7 +47,9 @@ def build_network(architecture: str, classes: int, dropout: float = 0.0) -> Any:
     InferenceError
         torch or timm is not installed.
     """
-    torch, timm = _libraries()
+    _, timm = _libraries()
+    import torch
+
     if not timm.is_model(architecture):
         near = timm.list_models(f"*{architecture[:6]}*")[:5]
         raise ConfigurationError(

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from sonar_watch.detection.detections import ByteImage
 from sonar_watch.detection.detector import DetectorOptions
 from sonar_watch.detection.fallback import FallbackRuntime
-from sonar_watch.detection.letterbox import PADDING, letterbox
+from sonar_watch.detection.letterbox import PADDING, letterbox, shrunk
 from sonar_watch.detection.runtime import Runtime
 from sonar_watch.detection.weights import WeightsEntry, find_weights
 from sonar_watch.errors import ConfigurationError, InferenceError, WeightsError
@@ -150,8 +150,7 @@ class CropClassifier:
         found = np.zeros((len(crops), len(CLASSES)), np.float32)
         for start in range(0, len(crops), _AT_ONCE):
             part = crops[start : start + _AT_ONCE]
-            inputs = [letterbox(crop, self._entry.input_size, self._entry.channels)[0]
-                      for crop in part]
+            inputs = [self._fit(crop) for crop in part]
             outputs = np.array(self._runtime.infer(inputs), np.float32)
             if outputs.shape != (len(part), len(self._columns)) or not np.isfinite(outputs).all():
                 raise InferenceError(
@@ -160,6 +159,11 @@ class CropClassifier:
                 )
             found[start : start + len(part), self._columns] = outputs
         return found
+
+    def _fit(self, crop: ByteImage) -> ByteImage:
+        """Return a crop as the network takes it, the way training did."""
+        size = self._entry.input_size
+        return letterbox(shrunk(crop, max(size)), size, self._entry.channels)[0]
 
     def verdicts(self, probabilities: Probabilities) -> tuple[tuple[str, float], ...]:
         """Return class and confidence of each row; see `verdict`."""

@@ -22,7 +22,6 @@ from sonar_watch.detection.timm_runtime import (
 )
 from sonar_watch.detection.weights import (
     MANIFEST_NAME,
-    Role,
     WeightsEntry,
     WeightsFile,
     read_manifest,
@@ -125,7 +124,7 @@ def _with_openvino(entry: WeightsEntry, models_dir: Path) -> WeightsEntry:
     """Return the entry with the network as OpenVINO reads it, in the manifest once both agree."""
     network = load_network(entry)  # the numbers that ship
     graph, weights = to_openvino(network, entry.input_size)
-    added: dict[Role, WeightsFile] = {
+    added = {
         "openvino": _write(models_dir / f"{entry.name}.xml", graph),
         "openvino_weights": _write(models_dir / f"{entry.name}.bin", weights),
     }

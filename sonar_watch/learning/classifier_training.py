@@ -22,7 +22,7 @@ import numpy.typing as npt
 from sonar_watch.atomic import whole_file
 from sonar_watch.detection.detections import ByteImage
 from sonar_watch.detection.detector import has_cuda
-from sonar_watch.detection.letterbox import letterbox
+from sonar_watch.detection.letterbox import letterbox, shrunk
 from sonar_watch.detection.timm_runtime import build_network
 from sonar_watch.errors import ConfigurationError
 from sonar_watch.learning.calibration import (
@@ -158,15 +158,35 @@ def train_classifier(
     InferenceError
         torch or timm is not installed.
     """
-    crops = read_crops(
-        options.crops, options.classes, options.val_share, options.leave_out
-    )
+    crops = _read_set(options)
     logger.info("to learn from: %s; held out: %s", crops.counts(crops.train),
                 crops.counts(crops.val))
     options.out.mkdir(parents=True, exist_ok=True)
     run = _Run(options, crops)
     run.train(on_progress)
     return run.finish()
+
+
+def batches_ahead(options: ClassifierTrainingOptions) -> int:
+    """Return how many batches `train_classifier` has before it.
+
+    Raises
+    ------
+    ConfigurationError
+        The set is not what `read_crops` expects.
+    """
+    told, done = options.out / EPOCHS_NAME, 0
+    if options.resume and told.is_file():
+        done = len(told.read_text(encoding="utf-8").splitlines())
+    return max(options.epochs - done, 0) * _steps(_read_set(options), options)
+
+
+def _read_set(options: ClassifierTrainingOptions) -> CropSet:
+    return read_crops(options.crops, options.classes, options.val_share, options.leave_out)
+
+
+def _steps(crops: CropSet, options: ClassifierTrainingOptions) -> int:
+    return max(len(crops.train) // options.batch, 1)
 
 
 class _Run:
@@ -190,7 +210,7 @@ class _Run:
         )
         self._weights = torch.tensor(class_weights(crops, options.balance), dtype=torch.float32,
                                      device=self._device)
-        self._steps = max(len(crops.train) // options.batch, 1)
+        self._steps = _steps(crops, options)
         self._epoch, self._best = 0, math.inf
         self._told: list[dict[str, float]] = []
         if options.resume and (options.out / LAST_NAME).is_file():
@@ -260,7 +280,7 @@ class _Run:
         labels = np.array([crop.class_id for crop in crops], np.int64)
         with ThreadPoolExecutor(options.workers) as pool:
             ahead = [pool.submit(one, int(index)) for index in chosen[0]]
-            for part, after in zip(chosen, [*chosen[1:], []], strict=True):
+            for part, after in zip(chosen, [*chosen[1:], order[:0]], strict=True):
                 now, ahead = ahead, [pool.submit(one, int(index)) for index in after]
                 yield np.stack([waiting.result() for waiting in now]), labels[part]
 
@@ -374,4 +394,4 @@ def _number(*parts: int) -> int:
 
 
 def _read(crop: Crop, size: int) -> ByteImage:
-    return letterbox(read_picture(crop.path), (size, size))[0]
+    return letterbox(shrunk(read_picture(crop.path), size), (size, size))[0]

@@ -39,7 +39,7 @@ class CropJitter:
     """
 
     turn_deg: float = 20.0
-    zoom: float = 0.2
+    zoom: float = 0.15
     shift: float = 0.08
     brightness: float = 0.15
     contrast: float = 0.25

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sonar_watch.detection.letterbox import PADDING, fit, letterbox, snug_size
+from sonar_watch.detection.letterbox import PADDING, fit, letterbox, shrunk, snug_size
 from sonar_watch.detection.offline import import_ultralytics
 
 SIDES = st.integers(1, 1500)
@@ -81,3 +81,15 @@ def test_one_channel_stays_one() -> None:
 def test_what_is_no_image_is_refused(image: np.ndarray) -> None:
     with pytest.raises(ValueError, match="expected"):
         letterbox(image, (32, 32))
+
+
+def test_what_is_shrunk_is_the_mean_of_what_it_covers() -> None:
+    stripes = np.zeros((60, 90, 3), np.uint8)
+    stripes[:, 1::3] = 150
+    small = shrunk(stripes, 30)
+    assert small.shape == (20, 30, 3)
+    assert (small == 50).all()
+    assert (letterbox(stripes, (20, 30))[0] == 150).all()  # sees the middle ones of three alone
+    assert shrunk(stripes, 90) is stripes
+    assert shrunk(stripes[..., 0], 7).shape == (5, 7)
+    assert shrunk(stripes[:1], 8).shape == (1, 8, 3)

@@ -22,6 +22,7 @@ from sonar_watch.learning.calibration import (
 )
 from sonar_watch.learning.classifier_training import (
     ClassifierTrainingOptions,
+    batches_ahead,
     class_weights,
     train_classifier,
 )
@@ -83,6 +84,7 @@ def test_it_learns_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
     write_crops(tmp_path / "crops")
     options = make_options(tmp_path)
     told: list[TrainingProgress] = []
+    assert batches_ahead(options) == 6 * 4
     whole = read_classifier(train_classifier(options, told.append))
     assert [(one.epoch, one.batch) for one in told] == [
         (epoch, batch) for epoch in range(1, 7) for batch in range(1, 5)
@@ -100,6 +102,7 @@ def test_it_learns_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
     again = replace(options, out=tmp_path / "again", resume=True)
     with pytest.raises(PowerGoneError):
         train_classifier(again, stop)
+    assert batches_ahead(again) == 3 * 4
     resumed = read_classifier(train_classifier(again, told.append))
     assert told[24].epoch == 4
     assert resumed["scores"] == whole["scores"]
@@ -107,6 +110,7 @@ def test_it_learns_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
                for name, value in whole["model"].items())
     rows = [(tmp_path / one / "epochs.jsonl").read_text() for one in ("run", "again")]
     assert rows[0] == rows[1]
+    assert batches_ahead(again) == 0
     with pytest.raises(ConfigurationError, match="another run: image_size 40, expected 48"):
         train_classifier(replace(again, image_size=48))
 
