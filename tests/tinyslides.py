@@ -1,8 +1,9 @@
-"""Small drawn slides, and a network built by hand that finds what is drawn on them.
+"""Small drawn slides, and networks built by hand that find what is drawn on them.
 
 Objects are discs of 60 px on grey glass, and what they lack says what they are: teeth lack blue,
-denticles red, noise green. The network compares each spot with such a disc, at half the size of
-the tiles; where the edge cuts a disc it is less sure and its box ends on the edge.
+denticles red, noise green. The detector compares each spot with such a disc, at half the size of
+the tiles; where the edge cuts a disc it is less sure and its box ends on the edge. A fake lacks
+blue and nearly as much green: the detector takes it for a tooth, the classifier does not.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -30,7 +31,10 @@ TILE_PX = 320
 INPUT_PX = 160
 STRIDE_PX = 4
 CLASSES = ("tooth", "denticle", "noise")
-_LACKS = {"tooth": 0, "denticle": 2, "noise": 1}  # of blue, green, red
+_COLOURS = {
+    "tooth": (0, GREY, GREY), "denticle": (GREY, GREY, 0), "noise": (GREY, 0, GREY),
+    "fake": (0, 14, GREY),
+}  # fmt: skip
 
 
 class Disc(NamedTuple):
@@ -75,29 +79,43 @@ def draw_glass(width_px: int, height_px: int, discs: Sequence[Disc], seed: int =
     for x, y in rng.integers(0, (width_px, height_px), (width_px * height_px // 2000, 2)).tolist():
         cv2.circle(glass, (x, y), 2, (GREY - 25,) * 3, -1)
     for disc in discs:
-        colour = [GREY] * 3
-        colour[_LACKS[disc.class_name]] = 0
-        cv2.circle(glass, (round(disc.x_px), round(disc.y_px)), DISC_PX // 2, colour, -1)
+        centre = round(disc.x_px), round(disc.y_px)
+        cv2.circle(glass, centre, DISC_PX // 2, _COLOURS[disc.class_name], -1)
     return glass
 
 
-def add_detector(folder: Path, name: str = "discs", gain: float = 0.9) -> WeightsEntry:
-    """Write the network into a folder with a manifest and return its entry."""
+def add_detector(folder: Path, name: str = "discs", gain: float = 0.9) -> None:
+    """Write the detector into a folder with a manifest."""
+    _add(folder, name, _network(gain), classes=CLASSES, input_size=(INPUT_PX, INPUT_PX))
+
+
+def add_classifier(folder: Path, name: str = "looks", sharpness: float = 30.0) -> None:
+    """Write the classifier into a folder with a manifest."""
+    _add(folder, name, _look(sharpness), classes=("tooth", "denticle", "sawtoothed", "noise"),
+         input_size=(32, 32), head="classifier")  # fmt: skip
+
+
+def _add(folder: Path, name: str, model: object, **facts: Any) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     paths = {"openvino": folder / f"{name}.xml", "openvino_weights": folder / f"{name}.bin"}
-    import_openvino().save_model(_network(gain), paths["openvino"], compress_to_fp16=False)
-    entry = WeightsEntry(
-        name=name,
-        files={
-            role: WeightsFile(path=path, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
-            for role, path in paths.items()
-        },
-        classes=CLASSES,
-        input_size=(INPUT_PX, INPUT_PX),
-    )  # fmt: skip
+    import_openvino().save_model(model, paths["openvino"], compress_to_fp16=False)
+    files = {
+        role: WeightsFile(path=path, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+        for role, path in paths.items()
+    }
     known = read_manifest(folder) if (folder / MANIFEST_NAME).exists() else {}
-    write_manifest(folder, {**known, name: entry})
-    return entry
+    write_manifest(folder, {**known, name: WeightsEntry(name=name, files=files, **facts)})
+
+
+def _look(sharpness: float) -> object:
+    """Return a network that says what a crop lacks, green more than the rest."""
+    openvino = import_openvino()
+    ops = openvino.opset13
+    image = ops.parameter([1, 3, 32, 32], np.float32, name="images")  # RGB
+    lacking = ops.subtract(np.float32(GREY / 255), ops.reduce_mean(image, np.array([2, 3])))
+    says = np.array([[0, 1, 0, 0], [0, 0, 0, 1.5], [1, 0, 0, 0]], np.float32) * sharpness
+    shares = ops.softmax(ops.matmul(lacking, says, False, False), 1)
+    return openvino.Model([shares], [image], "looks")
 
 
 def _network(gain: float) -> object:

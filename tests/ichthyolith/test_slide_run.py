@@ -10,8 +10,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from tinyslides import DISC_PX, TILE_PX, Disc, add_detector, draw_glass, draw_slide
+from tinyslides import DISC_PX, TILE_PX, Disc, add_classifier, add_detector, draw_glass, draw_slide
 
+from sonar_watch.errors import WeightsError
 from sonar_watch.ichthyolith.ahead import read_ahead
 from sonar_watch.ichthyolith.networks import Networks
 from sonar_watch.ichthyolith.options import SlideOptions
@@ -35,6 +36,8 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("disc models")
     add_detector(folder)
     add_detector(folder, "keener", gain=1.1)
+    add_classifier(folder)
+    add_classifier(folder, "looks again", sharpness=20.0)
     return folder
 
 
@@ -142,6 +145,38 @@ def test_what_changed_is_run_again_and_only_that(
     fresh.save = lambda: None  # type: ignore[method-assign]
     other = count_slide(slides[0], fresh, networks, replace(options, **change))  # type: ignore[arg-type]
     assert other.objects == result.objects
+
+
+def test_the_classifier_rejects_what_the_detector_mistook(
+    tmp_path: Path, run: Run, options: SlideOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    discs = [Disc("tooth", 100, 100), Disc("fake", 220, 120), Disc("denticle", 160, 240)]
+    draw_slide(tmp_path / "tiles" / "Site" / "S1" / "S1_001", discs, {(0, 0): (0, 0)})
+    assert counts(run()) == {"tooth": 2, "denticle": 1}
+    two = replace(options, stages="two", classifier="looks")
+    result = run(two)
+    assert counts(result) == {"tooth": 1, "noise": 1, "denticle": 1}
+    assert set(result.ran) == {"classes"}
+    (fake,) = (one for one in result.objects if one.class_name == "noise")
+    assert fake.detector_class == "tooth"
+    assert fake.confidence > 0.8
+    other = run(replace(two, classifier="looks again"))
+    assert (other.ran["classes"][0], set(other.ran)) == (3, {"classes"})
+    assert "classifier:" in other.ran["classes"][1]
+    # Probabilities are kept: what is let through is decided without any network.
+    monkeypatch.setattr("sonar_watch.ichthyolith.networks.CropClassifier", None)
+    lenient = run(replace(two, classifier="looks again", accept=0.01))
+    assert lenient.ran == {}
+    assert counts(lenient) == {"tooth": 2, "denticle": 1}
+
+
+def test_a_classifier_that_cannot_be_opened_ends_the_run(
+    tiles: list[Path], run: Run, options: SlideOptions, models_dir: Path
+) -> None:
+    add_classifier(models_dir, "broken")
+    (models_dir / "broken.bin").write_bytes(b"other")
+    with pytest.raises(WeightsError, match=r"broken\.bin: expected sha256"):
+        run(replace(options, stages="two", classifier="broken"))
 
 
 def test_one_changed_tile_is_looked_at_alone(tiles: list[Path], run: Run) -> None:
