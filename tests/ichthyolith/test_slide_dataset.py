@@ -19,7 +19,7 @@ from sonar_watch.images import read_image, write_png
 from sonar_watch.learning.annotations import label_path, read_dataset, read_labels
 from sonar_watch.learning.crops import read_crops
 
-SMALL = CompositeOptions(size_px=128, field_px=400, ichthyoliths=8.0, empty_share=0.0, debris=60.0)
+SMALL = CompositeOptions(size_px=128, field_px=400, ichthyoliths=8.0, empty_share=0.0, debris=40.0)
 
 
 def set_of(**more) -> SlideSetOptions:
@@ -31,7 +31,7 @@ def contents(folder):
             for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def write_exemplars(root, count=10):
+def write_exemplars(root, count=9):
     for name in ("tooth", "denticle"):
         (root / name).mkdir(parents=True)
         for number in range(count):
@@ -110,15 +110,15 @@ def test_batches_count_to_the_set():
 
 
 def test_crops_are_read_by_the_training_of_classifiers(tmp_path):
-    options = set_of(form="crops", composites=8, noise_crops=2,
+    options = set_of(form="crops", composites=6, noise_crops=2,
                      composite=CompositeOptions(size_px=320, field_px=320, ichthyoliths=14.0,
-                                                empty_share=0.0, debris=60.0))
+                                                empty_share=0.0, debris=30.0))
     assert make_slide_set(tmp_path, options) == tmp_path
     found = read_crops(tmp_path, CLASSES)
     counts = objects_of(tmp_path, options)
     assert len(found.train) + len(found.val) == sum(counts.values())
     assert counts["tooth"] > 2
-    assert counts["noise"] <= 16
+    assert counts["noise"] <= 12
     for crop in found.train[:5]:
         height, width = read_image(crop.path).shape[:2]
         assert height == width <= 320
@@ -126,7 +126,7 @@ def test_crops_are_read_by_the_training_of_classifiers(tmp_path):
 
 def test_no_exemplar_and_no_real_tile_is_in_both_splits(tmp_path):
     exemplars = read_exemplars(write_exemplars(tmp_path / "exemplars"))
-    assert len(exemplars) > 12
+    assert len(exemplars) > 10
     root = write_slides(tmp_path / "real")
     stock = read_stock(tmp_path / "exemplars", root, dataset.chosen_tiles(root))
     train, val = stock.part_for("train"), stock.part_for("val")

@@ -104,11 +104,11 @@ class Stock:
             return fresh
         # Of a few from the shelf the one nearest in length: sizes stay as they were drawn.
         places = rng.integers(0, len(self._shelf), 6)
-        _, one = min(
+        _, kept_one = min(
             (self._shelf[int(place)] for place in places),
             key=lambda kept: abs(np.log(kept[0] / length_px)),
         )
-        return _turned(one, rng)
+        return _turned(kept_one, rng)
 
     def _keep(self, one: tuple[float, Particle], rng: np.random.Generator) -> None:
         if len(self._shelf) < _SHELF:

@@ -156,9 +156,9 @@ def _fill_in(
         board.stain += 3.5 * ring * (1 - heart) * board.inside
     if chance(rng, 0.3):
         count = int(rng.integers(2, 14))
-        at = rng.uniform(0.02, 0.8, count)
-        across = cone.axis(at) + cone.width(at) * rng.uniform(-0.7, 0.7, count)
-        spots = board.dots(np.column_stack([at, across]), rng.exponential(0.005, count) + 0.002)
+        places = rng.uniform(0.02, 0.8, count)
+        across = cone.axis(places) + cone.width(places) * rng.uniform(-0.7, 0.7, count)
+        spots = board.dots(np.column_stack([places, across]), rng.exponential(0.005, count) + 0.002)
         ragged_spots = spots * np.clip(mottled(board, rng, 0.02, 0.6), 0, 2)
         board.stain += np.float32(rng.uniform(0.3, 1.8)) * ragged_spots * board.inside
     if chance(rng, 0.15):
