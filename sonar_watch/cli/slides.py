@@ -45,6 +45,7 @@ OUT        detections.csv  a row for every box, lengths in micrometres
            census.csv      counts and intervals, by slide and by sample
            sizes.csv       the same by size fraction
            plots/          counts, sizes and profiles as PNG and PDF
+           sheets/         crops of each class
            profile.csv     samples by depth or age, with --samples
            tiles.csv       where tiles really lie
            problems.csv    images that could not be used, and why
@@ -224,11 +225,13 @@ def _write_extras(
     networks: Networks, wanted: SlideOptions,
 ) -> dict[str, Any]:
     """Write what was asked for besides the tables, and return where it is."""
-    from sonar_watch.ichthyolith.figures import write_figures
+    from sonar_watch.ichthyolith.figures import write_figures, write_sheets
+    from sonar_watch.ichthyolith.results import tiles_of
     from sonar_watch.ichthyolith.reviewing import write_lessons, write_review
 
     written: dict[str, Any] = {}
     write_figures(options.out, counted, wanted, asked.samples, asked.profile)
+    write_sheets(options.out, counted, tiles_of(batch))
     if options.review:
         with progress("crops", len(counted.objects)) as advance:
             page = write_review(

@@ -1,18 +1,25 @@
-"""The plots of a run, as PNG and PDF in a folder of their own, and its profile."""
+"""What of a run is looked at: plots as PNG and PDF, its profile, a sheet of crops per class."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from sonar_watch.ichthyolith.classifier import MARGIN
 from sonar_watch.ichthyolith.options import SlideOptions
 from sonar_watch.ichthyolith.plots import draw_counts, draw_sizes
 from sonar_watch.ichthyolith.profile_plots import draw_profile
 from sonar_watch.ichthyolith.profiles import ProfileOptions, make_profile, write_profile
+from sonar_watch.ichthyolith.records import CLASSES, Tile
 from sonar_watch.ichthyolith.results import Counted, census_options
+from sonar_watch.ichthyolith.review.crops import crops_of
 from sonar_watch.ichthyolith.samples import SampleFacts
+from sonar_watch.ichthyolith.sheets import MOST, draw_sheets, spread
 
-PLOTS, PROFILE = "plots", "profile.csv"
+PLOTS, SHEETS, PROFILE = "plots", "sheets", "profile.csv"
+LEAST_CROP_PX = 120.0
+"""Least side of what a sheet shows of a tile: a small object is not blown up out of all shape."""
 
 
 def write_figures(
@@ -43,6 +50,7 @@ def write_figures(
     OSError
         The folder is full or not writable.
     """
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells of every letter of a PDF
     folder = out / PLOTS
     folder.mkdir(parents=True, exist_ok=True)
     written = [
@@ -55,7 +63,43 @@ def write_figures(
         points = make_profile(counted.census, samples, profile)
         write_profile(out / PROFILE, points, profile)
         written += draw_profile(points, folder / "profile", profile)
+    _remove_others(folder, written)
+    return written
+
+
+def write_sheets(out: Path, counted: Counted, tiles: Mapping[str, Tile]) -> list[Path]:
+    """Write a sheet of crops for each class that was found; return them.
+
+    Those of an earlier run are removed.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of results.
+    counted : Counted
+    tiles : mapping of str to Tile
+        By image; each is read once.
+
+    Raises
+    ------
+    OSError
+        The folder is full or not writable.
+    """
+    shown = [
+        one for name in CLASSES
+        for one in spread([one for one in counted.objects if one.class_name == name], MOST)
+    ]  # fmt: skip
+    crops = {
+        crop.one.object_id: crop.image for crop in crops_of(shown, tiles, MARGIN, LEAST_CROP_PX)
+    }
+    written = draw_sheets(
+        counted.objects, lambda one: crops.get(one.object_id), out / SHEETS, most=MOST
+    )
+    _remove_others(out / SHEETS, written)
+    return written
+
+
+def _remove_others(folder: Path, written: Sequence[Path]) -> None:
     for path in sorted(folder.iterdir()):
         if path.suffix in (".png", ".pdf") and path not in written:
             path.unlink()
-    return written

@@ -153,7 +153,8 @@ def _views(swept: Swept, confidence: float) -> list[View]:
         for one in boxes:
             window = windows.setdefault((image, one.window), len(windows))
             if one.confidence >= confidence:
-                box = (one.x1 + x, one.y1 + y, one.x2 + x, one.y2 + y)
+                box = (round(one.x1 + x, 2), round(one.y1 + y, 2), round(one.x2 + x, 2),
+                   round(one.y2 + y, 2))  # fmt: skip
                 views.append(View(image, one, box, window))
     return views
 

@@ -169,11 +169,12 @@ def sweep(
         work.registration = _registration(slide, options)
     work.run(readable, unseen, open_detector)
     if PLACED in ran:
-        placed = work.placed()
+        rows = [_as_row(one) for one in work.placed()]
         if not work.failed:  # else it is to be tried again
-            record.keep(PLACED, placed_by, [_as_row(one) for one in placed])
+            record.keep(PLACED, placed_by, rows)
     else:
-        placed = tuple(map(_from_row, record.result(PLACED, placed_by)))
+        rows = record.result(PLACED, placed_by)
+    placed = tuple(map(_from_row, rows))
     record.keep_only(FOUND, set(contents))
     record.save()
     return _swept(record, found_by, placed, unreadable | work.failed, ran)
@@ -334,7 +335,8 @@ def _rows_of(window: Window, number: int, found: Detections) -> list[list[Any]]:
 
 
 def _as_row(one: Placed) -> list[Any]:
-    return [one.image, one.x_px, one.y_px, one.placing, one.residual_px]
+    residual_px = None if one.residual_px is None else round(one.residual_px, 2)
+    return [one.image, round(one.x_px, 2), round(one.y_px, 2), one.placing, residual_px]
 
 
 def _from_row(row: list[Any]) -> Placed:
