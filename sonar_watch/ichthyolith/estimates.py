@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,7 @@ DRAWS = 20_000
 """Of each limit: its own error is then a fiftieth of half the interval."""
 
 _SEED = 20150101
+_REMEMBERED = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +127,7 @@ def counted(tally: Tally) -> Estimate:
     return Estimate(value=float(tally.total), low=low, high=high)
 
 
+@lru_cache(_REMEMBERED)
 def corrected(tally: Tally, skill: Skill | None) -> Estimate | None:
     """Return how many there are, as far as the detector's measured skill tells.
 
@@ -150,6 +153,7 @@ def corrected(tally: Tally, skill: Skill | None) -> Estimate | None:
     )
 
 
+@lru_cache(_REMEMBERED)
 def ratio(
     above: Tally, below: Tally, skills: tuple[Skill | None, Skill | None] = (None, None)
 ) -> Estimate:
@@ -215,14 +219,13 @@ def _weighted_counts(
     its upper limit is that of one more count of the greatest weight (Fay and Feuer, Statistics
     in Medicine 16, 791, 1997). With one weight this is Garwood's interval.
     """
+    if not tally.reviewed:
+        return rng.standard_gamma(tally.unreviewed + upper, DRAWS) * precision
     mean = tally.reviewed + tally.unreviewed * precision
     variance = tally.reviewed + tally.unreviewed * precision**2
     if upper:
-        most = np.ones(DRAWS) if tally.reviewed else precision
-        mean, variance = mean + most, variance + most**2
-    shape = np.divide(mean**2, variance, out=np.zeros(DRAWS), where=variance > 0)
-    scale = np.divide(variance, mean, out=np.zeros(DRAWS), where=mean > 0)
-    return np.asarray(rng.standard_gamma(shape) * scale, np.float64)
+        mean, variance = mean + 1, variance + 1
+    return np.asarray(rng.standard_gamma(mean**2 / variance) * (variance / mean), np.float64)
 
 
 def _beta(rng: np.random.Generator, first: int, second: int) -> FloatArray:

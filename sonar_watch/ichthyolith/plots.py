@@ -49,6 +49,8 @@ _STYLE: Mapping[str, Any] = {
 _DPI = 300
 _ROW_IN = 0.16
 _MOST_HIGH_IN = 9.4
+_HEADROOM = 1.15
+"""Over the bars of lengths: room for the median's figure."""
 
 
 @contextmanager
@@ -160,7 +162,14 @@ def draw_sizes(
         panels = figure.subplots(1, len(lengths), sharex=True, squeeze=False)[0]
         for axes, (name, values) in zip(panels, lengths.items(), strict=True):
             _draw_lengths(axes, values, edges, name, options.size_edges_um)
-        panels[0].set_ylabel("objects")
+        panels[0].set_ylabel("objects (bars)")
+        panels[-1].annotate(
+            "share no longer (line)",
+            (1.13, 0.5),
+            xycoords="axes fraction",
+            rotation=270,
+            va="center",
+        )
         return save(figure, stem)
 
 
@@ -284,22 +293,24 @@ def _draw_lengths(axes: Any, values: Any, edges: Any, name: str, parts_um: Seque
     median = float(np.median(values))
     axes.axvline(median, color=COLOURS[name], linewidth=1.0)
     axes.annotate(
-        f" {median:.0f} µm",
-        (median, 0.97),
+        f" median {median:.0f} µm",
+        (median, 0.99),
         xycoords=("data", "axes fraction"),
         fontsize=7,
         va="top",
         color=COLOURS[name],
     )
-    shares = axes.twinx()
-    order = np.sort(values)
-    shares.step(
-        order, np.arange(1, len(order) + 1) / len(order), where="post", color="black", linewidth=0.7
-    )
-    shares.set(ylim=(0, 1.02))
-    shares.set_yticks([0, 0.5, 1], [])
-    shares.spines["right"].set_visible(False)
-    shares.tick_params(right=False)
+    axes.set_ylim(0, _HEADROOM * axes.get_ylim()[1])
+    _draw_shares(axes.twinx(), np.sort(values), float(edges[-1]))
+
+
+def _draw_shares(axes: Any, order: Any, end_um: float) -> None:
+    """Draw the share of objects that are no longer than each length."""
+    at, shares = np.append(order, end_um), np.append(np.arange(1, len(order) + 1), len(order))
+    axes.step(at, shares / len(order), where="post", color="black", linewidth=0.7)
+    axes.set(ylim=(0, _HEADROOM * 1.05))
+    axes.set_yticks([0, 0.5, 1], ["0", "½", "1"])
+    axes.spines["right"].set(visible=True, bounds=(0, 1))
 
 
 def _plain_number() -> Callable[[float, int], str]:
