@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from realdata import real_data
 
@@ -32,12 +32,15 @@ LAYOUTS = st.tuples(st.integers(1, 60), st.integers(1, 60), st.integers(1, 30)).
     lambda three: st.tuples(*map(st.just, three), st.integers(0, three[2] - 1))
 )
 
+UNHURRIED = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A busy machine is no reason to fail."""
+
 
 def picture(width: int, height: int, channels: tuple[int, ...] = (3,)) -> ByteImage:
     return np.random.default_rng(5).integers(0, 256, (height, width, *channels), np.uint8)
 
 
-@settings(max_examples=40, deadline=None)
+@UNHURRIED
 @given(LAYOUTS)
 def test_windows_cover_every_pixel_and_overlap_as_asked(layout: tuple[int, int, int, int]) -> None:
     width, height, size, overlap = layout
@@ -55,7 +58,7 @@ def test_windows_cover_every_pixel_and_overlap_as_asked(layout: tuple[int, int, 
     assert len(found) == len(set(found))
 
 
-@settings(max_examples=40, deadline=None)
+@UNHURRIED
 @given(LAYOUTS)
 def test_no_window_could_be_spared(layout: tuple[int, int, int, int]) -> None:
     width, _, size, overlap = layout
@@ -88,7 +91,7 @@ def strips_of(image: ByteImage, high: int, overlap: int) -> Iterator[tuple[int, 
         yield top, image[top : top + high]
 
 
-@settings(max_examples=30, deadline=None)
+@UNHURRIED
 @given(LAYOUTS, st.integers(1, 50), st.data())
 def test_pieces_from_strips_are_those_of_the_whole_image(
     layout: tuple[int, int, int, int], high: int, data: st.DataObject
@@ -137,8 +140,9 @@ def test_a_large_image_costs_two_strips() -> None:
 
 @pytest.mark.parametrize(
     ("tops", "message"),
-    [((0, 10, 25), "row 10 to 20, received row 25"), ((0, 10), "ends at row 20"), ((), "ends at row 0"),
-     ((5, 10, 20), "row 0 to 0, received row 5"), ((0, 10, 5, 20), "row 10 to 20, received row 5")],
+    [((0, 10, 25), "row 10 to 20, received row 25"), ((0, 10), "ends at row 20"),
+     ((), "ends at row 0"), ((5, 10, 20), "row 0 to 0, received row 5"),
+     ((0, 10, 5, 20), "row 10 to 20, received row 5")],
 )  # fmt: skip
 def test_strips_that_do_not_make_an_image_are_told(tops: Sequence[int], message: str) -> None:
     strips = [(top, picture(10, 10)) for top in tops]
@@ -277,13 +281,14 @@ def test_labels_that_an_edge_cuts_are_found_to_be() -> None:
     import json
 
     tiles = json.loads(real_data("slides", "labels.json").read_text())
-    told = [
-        (bool(cut_edges(one["box"], Window(0, 0, tile["width"], tile["height"])).any()), one["cut"])
-        for tile in tiles
-        for one in tile["objects"]
-    ]
-    assert len(told) > 40
-    assert all(found == cut for found, cut in told)
+    objects = [(one["cut"], one["box"], Window(0, 0, tile["width"], tile["height"]))
+               for tile in tiles for one in tile["objects"]]  # fmt: skip
+    assert len(objects) > 40
+    for cut, box, window in objects:
+        assert cut_edges(box, window, within_px=1).any() == cut
+        assert cut_edges(box, window).any() or not cut
+    near = [box for cut, box, window in objects if not cut and cut_edges(box, window).any()]
+    assert len(near) == 1  # 2 px from the edge
 
 
 def test_a_real_tile_in_strips_is_the_tile() -> None:
