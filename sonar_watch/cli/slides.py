@@ -87,6 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--labels", type=Path, metavar="NEW", help="with --apply: write what was judged as a set "
         "for `sonar-watch train` (NEW/boxes/dataset.yaml) and crops for train-classifier",
     )  # fmt: skip
+    add("--tables-only", action="store_true", help="draw no plots and sheets")
     add("--strict", action="store_true", help="exit 1 when an image could not be used")
     add_config(parser)
 
@@ -225,13 +226,15 @@ def _write_extras(
     networks: Networks, wanted: SlideOptions,
 ) -> dict[str, Any]:
     """Write what was asked for besides the tables, and return where it is."""
-    from sonar_watch.ichthyolith.figures import write_figures, write_sheets
+    from sonar_watch.ichthyolith.figures import write_figures, write_profiles, write_sheets
     from sonar_watch.ichthyolith.results import tiles_of
     from sonar_watch.ichthyolith.reviewing import write_lessons, write_review
 
     written: dict[str, Any] = {}
-    write_figures(options.out, counted, wanted, asked.samples, asked.profile)
-    write_sheets(options.out, counted, tiles_of(batch))
+    write_profiles(options.out, counted, asked.samples, asked.profile)
+    if not options.tables_only:
+        write_figures(options.out, counted, wanted, asked.samples, asked.profile)
+        write_sheets(options.out, counted, tiles_of(batch))
     if options.review:
         with progress("crops", len(counted.objects)) as advance:
             page = write_review(

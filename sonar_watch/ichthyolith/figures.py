@@ -22,6 +22,27 @@ LEAST_CROP_PX = 120.0
 """Least side of what a sheet shows of a tile: a small object is not blown up out of all shape."""
 
 
+def write_profiles(
+    out: Path,
+    counted: Counted,
+    samples: Mapping[str, SampleFacts],
+    profile: ProfileOptions | None,
+) -> None:
+    """Write profile.csv where samples are known; else that of an earlier run is removed.
+
+    Raises
+    ------
+    ConfigurationError
+        The morphotype is counted as something else.
+    OSError
+        The folder is full or not writable.
+    """
+    if profile is None:
+        (out / PROFILE).unlink(missing_ok=True)
+    else:
+        write_profile(out / PROFILE, make_profile(counted.census, samples, profile), profile)
+
+
 def write_figures(
     out: Path,
     counted: Counted,
@@ -41,7 +62,7 @@ def write_figures(
     options : SlideOptions
     samples : mapping of str to SampleFacts
     profile : ProfileOptions or None
-        None writes no profile.
+        None draws no profile.
 
     Raises
     ------
@@ -57,11 +78,8 @@ def write_figures(
         *draw_counts(counted.census, folder / "counts"),
         *draw_sizes(counted.objects, folder / "sizes", census_options(options)),
     ]
-    if profile is None:
-        (out / PROFILE).unlink(missing_ok=True)
-    else:
+    if profile is not None:
         points = make_profile(counted.census, samples, profile)
-        write_profile(out / PROFILE, points, profile)
         written += draw_profile(points, folder / "profile", profile)
     _remove_others(folder, written)
     return written

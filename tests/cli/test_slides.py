@@ -42,7 +42,7 @@ def add_slide(tmp_path: Path, name: str, discs: list[Disc]) -> Path:
 
 def command(tmp_path: Path, config: Path, *words: str, out: str = "out") -> list[str]:
     return ["slides", str(tmp_path / "tiles"), "--out", str(tmp_path / out), "--config",
-            str(config), "--um-per-px", "2", *words]  # fmt: skip
+            str(config), "--um-per-px", "2", "--tables-only", *words]  # fmt: skip
 
 
 def told(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -122,6 +122,25 @@ def test_a_person_s_verdicts_are_applied_and_learnt_from(
     assert "the verdicts of ann.json were counted here before" in capsys.readouterr().err
     assert main(command(tmp_path, config, "--apply", *files)) == 0
     assert told(capsys)["counts"] == {"tooth": 2}
+
+
+def test_plots_sheets_and_profiles_are_drawn_and_taken_away(
+    tmp_path: Path, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_slide(tmp_path, "A_001", DISCS)
+    samples = tmp_path / "samples.csv"
+    samples.write_text("sample,depth_m,dry_mass_g,ree_ppm\nA,12.5,0.5,900\n")
+    words = [word for word in command(tmp_path, config) if word != "--tables-only"]
+    assert main([*words, "--samples", str(samples), "--beside", "ree_ppm"]) == 0
+    out = tmp_path / "out"
+    drawn = {path.name for path in (out / "plots").iterdir()}
+    assert drawn == {f"{name}.{end}" for name in ("counts", "sizes", "profile")
+                     for end in ("png", "pdf")}  # fmt: skip
+    assert {path.name for path in (out / "sheets").iterdir()} == {"tooth.png", "denticle.png"}
+    assert "900" in (out / "profile.csv").read_text()
+    assert main(command(tmp_path, config)) == 0
+    assert not (out / "profile.csv").exists()
+    assert "fontTools" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
