@@ -72,8 +72,9 @@ Head = Literal["nms", "end2end", "yolov5", "classifier"]
 HEADS: tuple[Head, ...] = ("nms", "end2end", "yolov5", "classifier")
 Shown = Literal["layers", "grey", "absolute"]
 SHOWN: tuple[Shown, ...] = ("layers", "grey", "absolute")
-Role = Literal["torch", "openvino", "openvino_weights", "onnx", "safetensors"]
-ROLES: tuple[Role, ...] = ("torch", "openvino", "openvino_weights", "onnx", "safetensors")
+Role = Literal["torch", "safetensors", "openvino", "openvino_weights", "onnx"]
+ROLES: tuple[Role, ...] = ("torch", "safetensors", "openvino", "openvino_weights", "onnx")
+"""The first there is names the model: OpenVINO's graph is the same for other numbers in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

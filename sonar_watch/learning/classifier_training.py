@@ -1,7 +1,7 @@
 """Training a classifier of crops: from scratch, seeded, resumable, calibrated on held-out crops.
 
 Everything random follows from the seed, the epoch and the crop, so that a run that was stopped
-and resumed ends with the very numbers of one that was not.
+and resumed ends with the very numbers of one that was not (on the CPU; a GPU adds up in any order).
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import logging
 import math
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -20,9 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sonar_watch.atomic import whole_file
-from sonar_watch.detection.detections import ByteImage
 from sonar_watch.detection.detector import has_cuda
-from sonar_watch.detection.letterbox import letterbox, shrunk
 from sonar_watch.detection.timm_runtime import build_network
 from sonar_watch.errors import ConfigurationError
 from sonar_watch.learning.calibration import (
@@ -33,9 +30,9 @@ from sonar_watch.learning.calibration import (
 )
 from sonar_watch.learning.classifier_export import read_classifier
 from sonar_watch.learning.crop_augmentation import CropJitter
-from sonar_watch.learning.crops import Crop, CropSet, read_crops
+from sonar_watch.learning.crop_batches import changed_batches, class_weights, plain_batches
+from sonar_watch.learning.crops import CropSet, read_crops
 from sonar_watch.learning.progress import ProgressListener, TrainingProgress
-from sonar_watch.learning.truth import read_picture
 
 logger = logging.getLogger(__name__)
 
@@ -186,7 +183,7 @@ def _read_set(options: ClassifierTrainingOptions) -> CropSet:
 
 
 def _steps(crops: CropSet, options: ClassifierTrainingOptions) -> int:
-    return max(len(crops.train) // options.batch, 1)
+    return max(len(crops.train) // options.batch, 1)  # as changed_batches
 
 
 class _Run:
@@ -241,7 +238,11 @@ class _Run:
         torch, options = self._torch, self._options
         torch.manual_seed(_number(options.seed, self._epoch))  # of dropout
         self._network.train()
-        for number, (images, labels) in enumerate(self._batches()):
+        batches = changed_batches(
+            self._crops.train, size_px=options.image_size, batch=options.batch,
+            numbers=(options.seed, self._epoch), jitter=options.jitter, workers=options.workers,
+        )
+        for number, (images, labels) in enumerate(batches):
             for group in self._optimizer.param_groups:
                 group["lr"] = self._rate(self._epoch * self._steps + number)
             with self._arithmetic():
@@ -265,25 +266,6 @@ class _Run:
         done = (step - warmup) / max(options.epochs * self._steps - warmup, 1)
         return options.learning_rate * (0.01 + 0.99 * (1 + math.cos(math.pi * done)) / 2)
 
-    def _batches(self) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]]:
-        """Yield shuffled, changed crops; the last few that fill no batch wait for another epoch."""
-        options, crops = self._options, self._crops.train
-        order = np.random.default_rng((options.seed, self._epoch)).permutation(len(crops))
-        chosen = [order[start : start + options.batch]
-                  for start in range(0, self._steps * options.batch, options.batch)]
-
-        def one(index: int) -> ByteImage:
-            image = _read(crops[index], options.image_size)
-            random = np.random.default_rng((options.seed, self._epoch, index))
-            return options.jitter.change(image, random)
-
-        labels = np.array([crop.class_id for crop in crops], np.int64)
-        with ThreadPoolExecutor(options.workers) as pool:
-            ahead = [pool.submit(one, int(index)) for index in chosen[0]]
-            for part, after in zip(chosen, [*chosen[1:], order[:0]], strict=True):
-                now, ahead = ahead, [pool.submit(one, int(index)) for index in after]
-                yield np.stack([waiting.result() for waiting in now]), labels[part]
-
     def _as_input(self, images: npt.NDArray[np.uint8]) -> Any:
         """Return BGR bytes as the network takes them: RGB of 0 to 1, channels first."""
         channels_first = images[..., ::-1].transpose(0, 3, 1, 2)
@@ -301,10 +283,8 @@ class _Run:
         labels = np.array([crop.class_id for crop in crops], np.intp)
         said = [np.zeros((0, len(options.classes)))]
         self._network.eval()
-        with self._torch.inference_mode(), ThreadPoolExecutor(options.workers) as pool:
-            for start in range(0, len(crops), options.batch):
-                part = crops[start : start + options.batch]
-                images = np.stack([*pool.map(lambda crop: _read(crop, options.image_size), part)])
+        with self._torch.inference_mode():
+            for images in plain_batches(crops, options.image_size, options.batch, options.workers):
                 said.append(self._network.logits(self._as_input(images)).double().cpu().numpy())
         return np.concatenate(said), labels
 
@@ -365,20 +345,6 @@ class _Run:
         return self._options.out / DONE_NAME
 
 
-def class_weights(crops: CropSet, balance: float) -> npt.NDArray[np.float64]:
-    """Return how much a crop of each class counts; a crop of the set counts 1 in the mean.
-
-    Parameters
-    ----------
-    crops : CropSet
-    balance : float
-        0: every crop alike; 1: every class alike.
-    """
-    often = np.array([*crops.counts(crops.train).values()], float)
-    weights = often**-balance
-    return np.asarray(weights * often.sum() / (weights * often).sum(), float)
-
-
 def _groups(network: Any, weight_decay: float) -> list[dict[str, Any]]:
     """Return what is drawn towards zero and what is not: offsets and norms."""
     parameters = [*network.parameters()]
@@ -391,7 +357,3 @@ def _groups(network: Any, weight_decay: float) -> list[dict[str, Any]]:
 def _number(*parts: int) -> int:
     """Return a seed for torch of several numbers."""
     return int(np.random.default_rng(parts).integers(2**31))
-
-
-def _read(crop: Crop, size: int) -> ByteImage:
-    return letterbox(shrunk(read_picture(crop.path), size), (size, size))[0]

@@ -23,10 +23,10 @@ from sonar_watch.learning.calibration import (
 from sonar_watch.learning.classifier_training import (
     ClassifierTrainingOptions,
     batches_ahead,
-    class_weights,
     train_classifier,
 )
 from sonar_watch.learning.crop_augmentation import CropJitter
+from sonar_watch.learning.crop_batches import changed_batches, class_weights, plain_batches
 from sonar_watch.learning.crops import Crop, CropSet, read_crops
 from sonar_watch.learning.progress import TrainingProgress
 
@@ -131,6 +131,7 @@ def test_trained_exported_and_looked_through_from_the_command_line(
     assert weights == {"weights": "tiny", "models": str(models)}
     entry = read_manifest(models)["tiny"]
     entry.check()
+    assert entry.sha256 == entry.file("safetensors").sha256  # not that of the graph alone
     assert (entry.head, entry.classes, entry.trained_on) == ("classifier", NAMES, "shapes")
     assert entry.scores["held_out_crops"]["right"] == round(checkpoint["right"], 4)
     random = np.random.default_rng(77)
@@ -229,6 +230,24 @@ def test_sets_that_would_teach_the_wrong_thing(tmp_path: Path, spoil, message: s
     spoil(write_crops(tmp_path, each=3))
     with pytest.raises(ConfigurationError, match=message):
         read_crops(tmp_path, NAMES)
+
+
+def test_batches_depend_on_seed_and_epoch_alone(tmp_path: Path) -> None:
+    crops = read_crops(write_crops(tmp_path, each=3), NAMES).train
+
+    def load(epoch: int, workers: int, batch: int = 5) -> list[tuple[ByteImage, ByteImage]]:
+        return [*changed_batches(crops, size_px=32, batch=batch, numbers=(1, epoch),
+                                 jitter=CropJitter(), workers=workers)]
+
+    first, again, other = load(0, 1), load(0, 3), load(1, 1)
+    assert [images.shape for images, _ in first] == [(5, 32, 32, 3)] * 2  # of 12
+    for (images, labels), (same, those) in zip(first, again, strict=True):
+        np.testing.assert_array_equal(images, same)
+        np.testing.assert_array_equal(labels, those)
+    assert not np.array_equal(first[0][0], other[0][0])
+    assert sorted(load(0, 1, 20)[0][1]) == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
+    plain = [*plain_batches(crops, 32, 5, 2)]
+    assert [len(images) for images in plain] == [5, 5, 2]
 
 
 def test_rare_classes_count_more() -> None:
