@@ -22,7 +22,7 @@ _LENGTHS = {
     "tooth": (170.0, 0.58, 40.0, 690.0),
     "denticle": (190.0, 0.48, 70.0, 600.0),
     "sawtoothed": (160.0, 0.42, 70.0, 420.0),
-    "noise": (58.0, 0.62, 14.0, 420.0),
+    "noise": (62.0, 0.66, 14.0, 420.0),
 }
 """Median, deviation of the logarithm, least and greatest length; pixels of a tile."""
 _SEEN_PART = 0.35

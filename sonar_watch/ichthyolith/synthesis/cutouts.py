@@ -162,15 +162,18 @@ def cut_out(
     glass : ndarray, shape (h, w, 3), float32, optional
         The same without particles, where it is known.
     wanted : ndarray, shape (h, w), bool, optional
-        See `mask_of`.
+        The pixels it is known to lie in; then it may meet others, which are left out.
     """
     cv2 = opencv()
     if min(image.shape[:2]) < 12:
         return None
     passes = light_through(image, glass_below(image) if glass is None else glass)
     mask = mask_of(passes, wanted)
+    if wanted is not None:
+        # Somebody said where it is: what it touches beyond is another one.
+        mask = mask & cv2.dilate(wanted.astype(np.uint8), np.ones((9, 9), np.uint8))
     covered = float(mask.mean())
-    if not 0.02 < covered < 0.85 or touches_edge(mask):
+    if not 0.02 < covered < 0.85 or (wanted is None and touches_edge(mask)):
         return None
     wide = cv2.dilate(mask, np.ones((5, 5), np.uint8)).astype(np.float32)
     matte = cv2.GaussianBlur(wide, (0, 0), 1.2)

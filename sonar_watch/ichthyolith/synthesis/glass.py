@@ -55,7 +55,7 @@ def draw_glass(size_px: int, scale: float, rng: np.random.Generator) -> Float32A
     small = small + np.float32(0.012) * rng.standard_normal(small.shape, np.float32)
     colour = np.array(BRIGHTNESS) * (1 + rng.normal(0, 0.007, 3))
     planes = small[..., None] * colour.astype(np.float32)
-    planes = planes * (1 + np.float32(0.006) * rng.standard_normal(planes.shape, np.float32))
+    planes = planes * (1 + np.float32(0.003) * rng.standard_normal(planes.shape, np.float32))
     light = cv2.resize(planes, (size_px, size_px), interpolation=cv2.INTER_CUBIC)
     return np.asarray(light, np.float32)
 
