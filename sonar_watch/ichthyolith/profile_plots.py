@@ -89,7 +89,12 @@ def draw_beside(points: Sequence[ProfilePoint], stem: Path, options: ProfileOpti
     measured = [one[0] for one in both]
     shares, places = [one[1] for one in both], [one[2] for one in both]
     values = np.array([one.value for one in shares], float)
-    errors = np.array([(one.value - one.low, one.high - one.value) for one in shares]).T
+    errors = np.stack(
+        [
+            values - [one.low for one in shares],
+            np.array([one.high for one in shares]) - values,
+        ]
+    )
     with page(PAGE_IN / 2, 3.0) as figure:
         axes = figure.add_subplot()
         axes.errorbar(
