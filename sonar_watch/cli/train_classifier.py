@@ -20,9 +20,9 @@ kept to score and calibrate on. The classes are tooth, denticle, sawtoothed and 
 as slide-003__0012.png says what a crop was cut from: those of one slide are held out together.
 `sonar-watch simulate --kind slides --crops` writes such a set.
 
-The network starts from random weights. Without a GPU a smaller one, such as --architecture
-mobilenetv4_conv_small, learns sooner. A run that was stopped goes on with --resume and ends, on the
-CPU, with the same numbers.
+The network starts from random weights. One CPU core learns some 5 crops a second with
+tf_efficientnetv2_b0, 16 with mobilenetv4_conv_small. A run that was stopped goes on with --resume
+and ends, on the CPU, with the same numbers.
 """
 
 
