@@ -1,6 +1,8 @@
-"""Microscope slides: tiles in, counted and measured ichthyoliths out. Knows nothing of sonar or ships.
+"""Microscope slides: tiles in, counted and measured ichthyoliths out; nothing of sonar or ships.
 
-    tree -> reading -> detection core -> registration -> merging -> classifier -> measuring -> census
+    tree -> sweep (reading, detection, registration) -> joining -> looking (classes, lengths)
+         -> census -> results (tables), figures (plots, sheets), reviewing (a page for people)
 
-`records.py` holds what travels between them.
+`records.py` holds what travels between the steps, `slides.py` runs them for one slide, `batch.py`
+for a tree of them, `stored.py` remembers what need not be run again.
 """

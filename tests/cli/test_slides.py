@@ -178,21 +178,22 @@ def test_settings_of_slides_are_checked_by_line(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_killed_at_any_time_it_ends_with_the_same_files(tmp_path: Path, config: Path) -> None:
-    names = [f"{'AB'[number % 2]}_{number:03}" for number in range(60)]
+    names = [f"{'AB'[number % 2]}_{number:03}" for number in range(30)]
     for name in names:
         add_slide(tmp_path, name, DISCS[: int(name[-3:]) % 3])
     program = [sys.executable, "-m", "sonar_watch", *command(tmp_path, config)]
-    for done in (1, 20, 59):
+    for done in (1, 15):
         with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-            deadline = time.monotonic() + 100
+            deadline = time.monotonic() + 400
             while len(list((tmp_path / "out" / "slides").rglob("*.json"))) < done:
                 assert process.poll() is None, process.stderr and process.stderr.read()
                 assert time.monotonic() < deadline
             process.send_signal(signal.SIGKILL)
         assert process.returncode == -signal.SIGKILL
-    last = subprocess.run(program, capture_output=True, text=True, timeout=100, check=True)
+    last = subprocess.run(program, capture_output=True, text=True, timeout=600, check=True)
     assert json.loads(last.stdout)["ran"].get("boxes", 0) < len(names)
     whole = [sys.executable, "-m", "sonar_watch", *command(tmp_path, config, out="whole")]
-    subprocess.run(whole, capture_output=True, timeout=100, check=True)
+    subprocess.run(whole, capture_output=True, timeout=600, check=True)
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
