@@ -38,7 +38,7 @@ MOST_PIXELS = 2_500_000_000
 MOST_AT_ONCE_PX = 120_000_000
 """Pixels that may be in memory together: of a tile read whole, or of a strip."""
 
-_PIECE_PX = 256
+_PIECE_PX = 64
 """Rows that are decoded together: they are in memory besides the strip."""
 
 _PLAUSIBLE_UM = (0.01, 20.0)

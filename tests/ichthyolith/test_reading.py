@@ -261,13 +261,14 @@ def test_memory_is_bounded_by_a_strip(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_memory_of_a_slide_as_wide_as_they_come(tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     black = pyvips.Image.black(35_000, 8_000, bands=3).copy(interpretation="srgb")
     black.write_to_file(str(path))
     rows, grown = peak_mb(path, 1_280)  # a strip has 128 MB, the picture 801 MB
     assert rows == 8_000
-    assert grown < 450
+    assert grown < 650
 
 
 def test_real_tiles_are_read_as_opencv_does() -> None:
