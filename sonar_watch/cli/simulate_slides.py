@@ -30,6 +30,11 @@ def add_slide_arguments(parser: argparse.ArgumentParser) -> None:
         "pictures of microscope slides with teeth, denticles, saw-toothed plates and noise, drawn "
         "or cut out of pictures, on simulated or real glass",
     )
+    _add_picture_arguments(group)
+    _add_source_arguments(group)
+
+
+def _add_picture_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--composites", type=whole_number, default=1000, metavar="N", help="(default: %(default)s)"
     )
@@ -53,6 +58,9 @@ def add_slide_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="write folders of labelled crops for train-classifier instead",
     )
+
+
+def _add_source_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--exemplars",
         type=Path,

@@ -69,9 +69,7 @@ class SlideSetOptions:
         if self.form not in FORMS:
             raise ConfigurationError(f"form: expected one of {FORMS}, received {self.form!r}")
         if self.leave_out and self.real is None:
-            raise ConfigurationError(
-                "leave_out: expected real tiles to leave it out of"
-            )
+            raise ConfigurationError("leave_out: expected real tiles to leave it out of")
 
     def count(self, split: Split) -> int:
         """Return the number of composites in a split."""

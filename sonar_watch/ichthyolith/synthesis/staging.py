@@ -41,18 +41,8 @@ def staged(
     place = _turned(size_px, rng) @ np.array(
         [[scale, 0, -x * scale], [0, scale, -y * scale], [0, 0, 1.0]]
     )
+    boxes, hidden = _sorted_out(tile, place, size_px)
     image = tile.image
-    boxes: list[tuple[str, Box]] = []
-    hidden: list[Box] = []
-    for class_name, box in tile.boxes:
-        moved = _moved(box, place)
-        kept = _clipped(moved, size_px)
-        if kept is None:
-            continue
-        if _area(kept) >= _SEEN_PART * _area(moved) or class_name == "noise":
-            boxes.append((class_name, kept))
-        else:
-            hidden.append(box)
     if hidden:
         image = image.copy()
         glass = enlarged(tile.glass, width, height)
@@ -66,6 +56,24 @@ def staged(
         borderMode=cv2.BORDER_REFLECT,
     )
     return picture.astype(np.float32), boxes
+
+
+def _sorted_out(
+    tile: RealTile, place: np.ndarray, size_px: int
+) -> tuple[list[tuple[str, Box]], list[Box]]:
+    """Return the boxes on the picture, and those on the tile of what is to be painted over."""
+    boxes: list[tuple[str, Box]] = []
+    hidden: list[Box] = []
+    for class_name, box in tile.boxes:
+        moved = _moved(box, place)
+        kept = _clipped(moved, size_px)
+        if kept is None:
+            continue
+        if _area(kept) >= _SEEN_PART * _area(moved) or class_name == "noise":
+            boxes.append((class_name, kept))
+        else:
+            hidden.append(box)
+    return boxes, hidden
 
 
 def _turned(size_px: int, rng: np.random.Generator) -> np.ndarray:
