@@ -80,7 +80,7 @@ make_again = dataset.make_batch
 
 @pytest.mark.slow
 def test_a_set_does_not_depend_on_the_number_of_processes(tmp_path):
-    options = set_of(composites=210)
+    options = set_of(composites=220)
     first = make_slide_set(tmp_path / "one", options)
     second = make_slide_set(tmp_path / "two", options, workers=2)
     one, two = (contents(path.parent) for path in (first, second))
@@ -90,11 +90,11 @@ def test_a_set_does_not_depend_on_the_number_of_processes(tmp_path):
 
 @pytest.mark.slow
 def test_a_batch_takes_less_than_60_ms_of_one_core_for_each_composite(tmp_path):
-    options = SlideSetOptions(composites=200, validation_share=0.5)
+    options = SlideSetOptions(composites=200, validation_share=0.0)
     dataset.opencv().setNumThreads(1)
     start = time.process_time()
     dataset.make_batch(tmp_path, options, next(batches_of(options)))
-    assert (time.process_time() - start) / 100 < 0.06
+    assert (time.process_time() - start) / 200 < 0.06
 
 
 def test_a_folder_with_another_set_is_refused(tmp_path):

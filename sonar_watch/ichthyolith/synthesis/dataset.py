@@ -32,7 +32,7 @@ from sonar_watch.ichthyolith.synthesis.tiles import chosen_tiles
 from sonar_watch.images import write_atomic
 from sonar_watch.learning.annotations import write_dataset, write_labels
 
-BATCH = 100
+BATCH = 200
 """Composites that share drawn debris, and are made at one go."""
 _RECIPE = "recipe.json"
 _QUALITY = 94

@@ -22,9 +22,9 @@ from sonar_watch.ichthyolith.synthesis.tiles import RealTile, read_tiles
 from sonar_watch.images import read_image
 
 _DRAW = {"tooth": draw_tooth, "denticle": draw_denticle, "sawtoothed": draw_sawtoothed}
-_SHELF = 220
+_SHELF = 150
 """Pieces of drawn debris that are kept to be used again."""
-_FRESH = 0.12
+_FRESH = 0.06
 _REAL_DEBRIS = 0.55
 _TRIM_PX = 2
 _HELD_OUT = 7
