@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -103,33 +103,48 @@ def measure_speed(
     if device == "auto":
         device = "cuda:0" if has_cuda() and "torch" in networks.entry.files else "cpu"
     peer = YoloPredict(networks.entry, device, options.threads)
-    taken: dict[str, list[float]] = {"ours": [], "theirs": [], "whole": []}
-    worked: dict[str, list[float]] = {name: [] for name in taken}
-    boxes = dict.fromkeys(taken, 0)
     works: dict[str, Callable[[], int]] = {
         "ours": lambda: _search(slides, networks, options),
         "theirs": lambda: sum(peer.count(files, confidence=networks.floor, iou=options.iou)),
         "whole": lambda: _count(slides, networks, options),
     }
-    for turn in range(turns + 1):
-        for name, work in works.items():
-            start_s, start_cpu_s = time.perf_counter(), time.process_time()
-            boxes[name] = work()
-            if turn > 0:
-                taken[name].append(time.perf_counter() - start_s)
-                worked[name].append(time.process_time() - start_cpu_s)
-            advance()
+    ours, theirs, whole = _by_turns(works, turns, advance).values()
     runtime = networks.open_detector().runtime
     networks.close()
-    best = {name: len(files) / min(seconds) for name, seconds in taken.items()}
+    tiles = len(files)
     return SpeedReport(
-        tiles=len(files), turns=turns, ours=best["ours"], theirs=best["theirs"],
-        ours_whole=best["whole"], ratio=best["ours"] / best["theirs"],
-        ratio_low=min(b / a for a, b in zip(taken["ours"], taken["theirs"], strict=True)),
-        ours_cpu_s=min(worked["ours"]) / len(files),
-        theirs_cpu_s=min(worked["theirs"]) / len(files), ours_boxes=boxes["ours"], theirs_boxes=boxes["theirs"], ours_runtime=runtime,
+        tiles=tiles, turns=turns, ours=tiles / min(ours.wall_s), theirs=tiles / min(theirs.wall_s),
+        ours_whole=tiles / min(whole.wall_s), ratio=min(theirs.wall_s) / min(ours.wall_s),
+        ratio_low=min(b / a for a, b in zip(ours.wall_s, theirs.wall_s, strict=True)),
+        ours_cpu_s=min(ours.cpu_s) / tiles, theirs_cpu_s=min(theirs.cpu_s) / tiles,
+        ours_boxes=ours.boxes, theirs_boxes=theirs.boxes, ours_runtime=runtime,
         theirs_runtime=peer.name,
-    )
+    )  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Timed:
+    """What the turns of one way took."""
+
+    wall_s: list[float] = field(default_factory=list)
+    cpu_s: list[float] = field(default_factory=list)
+    boxes: int = 0
+
+
+def _by_turns(
+    works: Mapping[str, Callable[[], int]], turns: int, advance: Callable[[], object]
+) -> dict[str, _Timed]:
+    """Do one work after the other, again and again; the first turn is not counted."""
+    timed = {name: _Timed() for name in works}
+    for turn in range(turns + 1):
+        for name, work in works.items():
+            one, start_s, start_cpu_s = timed[name], time.perf_counter(), time.process_time()
+            one.boxes = work()
+            if turn > 0:
+                one.wall_s.append(time.perf_counter() - start_s)
+                one.cpu_s.append(time.process_time() - start_cpu_s)
+            advance()
+    return timed
 
 
 def _slides(root: Path, options: SlideOptions, most_tiles: int | None) -> list[Slide]:
