@@ -176,6 +176,10 @@ def run_batch(
         result = count_slide(slide, record, networks, options, tick)
         batch.results.append(result)
         _tell(out / HISTORY, result)
+    unscaled = [one.slide.key for one in batch.results if one.scan.um_per_px is None]
+    if unscaled:
+        log.warning("%d slides, such as %s, do not say their scale: no lengths and areas; give "
+                    "um_per_px", len(unscaled), unscaled[0])  # fmt: skip
     return batch
 
 

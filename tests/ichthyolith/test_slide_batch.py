@@ -160,6 +160,14 @@ def test_what_could_not_be_used_is_listed(
     assert [one.class_name for one in batch.objects] == ["denticle"]
 
 
+def test_a_slide_without_a_scale_is_told(
+    root: Path, tmp_path: Path, options: SlideOptions, caplog: pytest.LogCaptureFixture
+) -> None:
+    batch = run(root, tmp_path / "out", replace(options, um_per_px=None))
+    assert {one.length_um for one in batch.objects} == {None}
+    assert "3 slides, such as Site/A/001, do not say their scale" in caplog.text
+
+
 def test_results_among_the_tiles_are_refused(root: Path) -> None:
     with pytest.raises(ConfigurationError, match="lies within"):
         check_apart(root / "o", root)
