@@ -45,7 +45,7 @@ demo: $(VENV)/.detect ## watch a simulated cruise from end to end; leaves demo/
 	@$(BIN)/sonar-watch demo --log-level warning
 
 test: $(VENV)/.test ## run the tests
-	@$(BIN)/python -m pytest -rs
+	@$(BIN)/python -m pytest -rs -n 2
 
 test-all: $(VENV)/.test ## run the long tests, too
 	@$(BIN)/python -m pytest -rs -m 'not gpu'

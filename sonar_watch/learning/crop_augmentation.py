@@ -95,4 +95,4 @@ class CropJitter:
         values += 128.0 + 128.0 * self.brightness * float(offset)
         spread = float(random.uniform(0.0, self.noise))
         values += random.normal(0.0, 1.0, values.shape).astype(np.float32) * spread
-        return np.clip(values, 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(values, 0, 255), np.uint8)
