@@ -13,8 +13,12 @@ import numpy.typing as npt
 
 from sonar_watch.records import Float32Array, FloatArray
 from sonar_watch.simulation.noise import Noise
-from sonar_watch.simulation.sounder import Sounder
+from sonar_watch.simulation.sounder import SOUND_SPEED_M_S, Sounder
 from sonar_watch.simulation.swath import Grid, Swath
+
+PULSE_S = (0.002, 0.2)
+"""Shortest and longest pulse of another sonar that is heard: from the CW of a shallow sounder to
+the longest FM sweep of a deep one or of a sub-bottom profiler. What lasts longer does not end."""
 
 _GAIN, _STRIPES, _RINGS, _SPOKES, _DASHES, _PROPELLER, _WASH = range(7)
 
@@ -107,13 +111,20 @@ def draw_passing(swath: Swath) -> None:
 
 
 def _draw_spokes(swath: Swath, burst: np.random.Generator) -> None:
-    """Noise from a direction: a few beams, over a part of the range that changes."""
+    """Noise from a direction, in a few beams: a source that never stops, or another sonar's pulse.
+
+    A pulse is as long from ping to ping, and comes whenever it comes.
+    """
     beams, samples = swath.power.shape
     for _ in range(burst.integers(1, 4)):
         middle, width = burst.integers(beams) + swath.rng.normal(0, 1.5), burst.uniform(0.5, 2.5)
         level = _excess(burst.uniform(4, 15))
-        start = int(swath.rng.integers(samples)) if burst.random() < 0.7 else 0
-        end = start + int(swath.rng.integers(20, max(21, int(0.7 * samples))))
+        pulse_s = float(np.exp(burst.uniform(*np.log(PULSE_S))))
+        start, end = 0, samples
+        if burst.random() < 0.7:
+            start = int(swath.rng.integers(samples))
+            step_s = 2 * swath.sounder.metres_per_sample / SOUND_SPEED_M_S
+            end = start + max(2, round(pulse_s / step_s))
         chosen = slice(max(int(middle - 4 * width), 0), max(int(middle + 4 * width) + 1, 0))
         across = level * _bump(np.arange(beams)[chosen], middle, width)
         part = (chosen, slice(start, end))
