@@ -14,9 +14,7 @@ however many processes make it, and a set that was cut short goes on where it st
 from __future__ import annotations
 
 import json
-import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -29,6 +27,7 @@ from sonar_watch.errors import ConfigurationError
 from sonar_watch.learning.annotations import write_dataset
 from sonar_watch.learning.frozen import FROZEN_NAME, known_frozen
 from sonar_watch.records import ByteImage
+from sonar_watch.side_by_side import done_side_by_side
 from sonar_watch.simulation.injection import injected_passage, untouched_passage
 from sonar_watch.simulation.labels import CLASS_NAMES
 from sonar_watch.simulation.passages import Passage, simulated_passage
@@ -36,7 +35,6 @@ from sonar_watch.simulation.recipe import DatasetOptions, Split
 from sonar_watch.simulation.recordings import Recording, read_recording
 from sonar_watch.simulation.sheets import Picture, stack
 from sonar_watch.simulation.shots import kept_swaths, pictures_of
-from sonar_watch.watercolumn.opencv import opencv
 
 __all__ = ["DatasetOptions", "Disturb", "make_dataset"]
 
@@ -106,30 +104,9 @@ def make_dataset(
         for shard in left:
             progress(make(shard))
     else:
-        _make_side_by_side(make, left, workers, progress)
+        for made in done_side_by_side(make, left, workers):
+            progress(made)
     return _complete(out, options, shards)
-
-
-def _make_side_by_side(
-    make: Callable[[Shard], int],
-    shards: Iterable[Shard],
-    workers: int,
-    progress: Callable[[int], None],
-) -> None:
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
-        waiting = [pool.submit(make, shard) for shard in shards]
-        try:
-            for done in as_completed(waiting):
-                progress(done.result())
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _one_thread() -> None:
-    """One process a core: OpenCV's own threads would only get in the way."""
-    opencv().setNumThreads(1)
 
 
 def _refuse_reserved(options: DatasetOptions) -> None:

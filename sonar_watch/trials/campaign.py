@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from sonar_watch.errors import FormatError
 from sonar_watch.provenance import code_hash
 from sonar_watch.settings import Settings
+from sonar_watch.side_by_side import done_side_by_side
 from sonar_watch.trials.cruises import (
     Outcome,
     key_of,
@@ -93,11 +93,8 @@ def _sail(
             yield sail_plan(plan, settings, confidences)
         return
     shared = _share_cores(settings, workers)
-    context = multiprocessing.get_context("spawn")  # runtimes and their threads do not survive fork
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        futures = [pool.submit(sail_plan, plan, shared, confidences) for plan in plans]
-        for future in as_completed(futures):
-            yield future.result()
+    sail = partial(sail_plan, settings=shared, confidences=confidences)
+    yield from done_side_by_side(sail, plans, workers)
 
 
 def _share_cores(settings: Settings, workers: int) -> Settings:

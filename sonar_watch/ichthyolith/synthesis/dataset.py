@@ -10,9 +10,7 @@ one, and no exemplar is shown in both splits.
 from __future__ import annotations
 
 import json
-import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -31,6 +29,7 @@ from sonar_watch.ichthyolith.synthesis.stock import Stock, read_stock
 from sonar_watch.ichthyolith.synthesis.tiles import chosen_tiles
 from sonar_watch.images import write_atomic
 from sonar_watch.learning.annotations import write_dataset, write_labels
+from sonar_watch.side_by_side import done_side_by_side
 
 BATCH = 200
 """Composites that share drawn debris, and are made at one go."""
@@ -103,30 +102,9 @@ def make_slide_set(
         for batch in left:
             progress(make(batch))
     else:
-        _make_side_by_side(make, left, workers, progress)
+        for made in done_side_by_side(make, left, workers):
+            progress(made)
     return _completed(out, options, batches)
-
-
-def _make_side_by_side(
-    make: Callable[[Batch], int],
-    batches: Iterable[Batch],
-    workers: int,
-    progress: Callable[[int], None],
-) -> None:
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_one_thread) as pool:
-        waiting = [pool.submit(make, batch) for batch in batches]
-        try:
-            for done in as_completed(waiting):
-                progress(done.result())
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _one_thread() -> None:
-    """One process a core: OpenCV's own threads would only get in the way."""
-    opencv().setNumThreads(1)
 
 
 def batches_of(options: SlideSetOptions) -> Iterator[Batch]:
