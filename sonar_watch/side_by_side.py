@@ -25,9 +25,13 @@ def done_side_by_side(
         a fork.
     items : iterable
     workers : int
-        Processes, 1 or more. One that dies takes the others with it, and none goes on when this
-        process is killed.
+        Processes. One that dies takes the others with it, and none goes on when this process is
+        killed. With one worker, or one item, the work is done here and in order.
     """
+    items = list(items)
+    if min(workers, len(items)) <= 1:
+        yield from map(work, items)
+        return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin) as pool:
         waiting = [pool.submit(work, item) for item in items]

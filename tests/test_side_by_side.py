@@ -34,9 +34,15 @@ def test_everything_is_done_once() -> None:
     assert sorted(done_side_by_side(squared, range(5), 2)) == [0, 1, 4, 9, 16]
 
 
+def test_one_worker_does_it_here_and_in_order() -> None:
+    assert list(done_side_by_side(lambda number: (number, os.getpid()), [2, 1], 1)) == [
+        (2, os.getpid()), (1, os.getpid()),
+    ]  # fmt: skip
+
+
 def test_what_goes_wrong_is_raised() -> None:
     with pytest.raises(ValueError, match="cannot be done"):
-        list(done_side_by_side(fail, [3], 1))
+        list(done_side_by_side(fail, [3, 4], 2))
 
 
 def test_none_goes_on_when_the_program_is_killed(tmp_path: Path) -> None:

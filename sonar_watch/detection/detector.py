@@ -14,7 +14,7 @@ from sonar_watch.detection.budget import confidence_within, hours_needed, rate_b
 from sonar_watch.detection.decoding import decode
 from sonar_watch.detection.detections import ByteImage, Detections
 from sonar_watch.detection.letterbox import Letterbox, letterbox, snug_size
-from sonar_watch.detection.runtime import Runtime
+from sonar_watch.detection.runtime import Runtime, check_device
 from sonar_watch.detection.weights import WeightsEntry, find_weights
 from sonar_watch.errors import ConfigurationError, InferenceError, WeightsError
 
@@ -78,16 +78,11 @@ class DetectorOptions:
             raise ConfigurationError(
                 f"alerts_per_hour: expected 0 or more, received {self.alerts_per_hour}"
             )
-        if self.device not in ("auto", "cpu") and not self.device.startswith("cuda"):
-            raise ConfigurationError(
-                f"device: expected auto, cpu or cuda:0, received {self.device!r}"
-            )
+        check_device(self.device, self.threads)
         if not self.stuck_after_s > 0:
             raise ConfigurationError(
                 f"stuck_after_s: expected a number above 0 s, received {self.stuck_after_s}"
             )
-        if self.threads is not None and self.threads < 1:
-            raise ConfigurationError(f"threads: expected 1 or more, received {self.threads}")
 
 
 class Detector:

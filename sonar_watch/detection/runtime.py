@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy.typing as npt
 
 from sonar_watch.detection.detections import ByteImage
+from sonar_watch.errors import ConfigurationError
 
 
 class Runtime(Protocol):
@@ -37,3 +38,17 @@ class Runtime(Protocol):
     def close(self) -> None:
         """Let go of the network and its memory."""
         ...
+
+
+def check_device(device: str, threads: int | None) -> None:
+    """Refuse what no network can be run on.
+
+    Raises
+    ------
+    ConfigurationError
+        A device that is neither CPU nor CUDA, or less than one thread.
+    """
+    if device not in ("auto", "cpu") and not device.startswith("cuda"):
+        raise ConfigurationError(f"device: expected auto, cpu or cuda:0, received {device!r}")
+    if threads is not None and threads < 1:
+        raise ConfigurationError(f"threads: expected 1 or more, received {threads}")

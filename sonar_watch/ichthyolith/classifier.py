@@ -19,7 +19,7 @@ from sonar_watch.detection.detections import ByteImage
 from sonar_watch.detection.detector import DetectorOptions
 from sonar_watch.detection.fallback import FallbackRuntime
 from sonar_watch.detection.letterbox import PADDING, letterbox, shrunk
-from sonar_watch.detection.runtime import Runtime
+from sonar_watch.detection.runtime import Runtime, check_device
 from sonar_watch.detection.weights import WeightsEntry, find_weights
 from sonar_watch.errors import ConfigurationError, InferenceError, WeightsError
 from sonar_watch.ichthyolith.records import CLASSES, ICHTHYOLITHS, Box
@@ -75,12 +75,7 @@ class ClassifierOptions:
             raise ConfigurationError(f"keep: expected 0..1, received {self.keep}")
         if not 0.0 <= self.margin <= 2.0:
             raise ConfigurationError(f"margin: expected 0..2, received {self.margin}")
-        if self.device not in ("auto", "cpu") and not self.device.startswith("cuda"):
-            raise ConfigurationError(
-                f"device: expected auto, cpu or cuda:0, received {self.device!r}"
-            )
-        if self.threads is not None and self.threads < 1:
-            raise ConfigurationError(f"threads: expected 1 or more, received {self.threads}")
+        check_device(self.device, self.threads)
 
 
 class CropClassifier:

@@ -6,6 +6,7 @@ of the image. An image without objects has an empty file.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +15,9 @@ from typing import Any
 import numpy as np
 import yaml
 
+from sonar_watch.atomic import whole_file
 from sonar_watch.detection.detections import Detections
-from sonar_watch.errors import FormatError
+from sonar_watch.errors import ConfigurationError, FormatError
 
 SPLITS = ("train", "val", "test")
 ENCODINGS = ("", "layers", "grey", "picture")
@@ -115,6 +117,23 @@ class Dataset:
     surveys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     folders: Mapping[str, Path] = field(default_factory=dict)
     encoding: str = ""
+
+
+def claim_folder(out: Path, options: Mapping[str, Any]) -> None:
+    """Write into a folder which options its set is made with: `recipe.json`.
+
+    Raises
+    ------
+    ConfigurationError
+        It holds a set made with others.
+    """
+    recipe = json.dumps(options, indent=1, default=str)
+    path = out / "recipe.json"
+    if path.exists() and path.read_text(encoding="utf-8") != recipe:
+        raise ConfigurationError(f"{out}: holds a set made with other options; choose another")
+    out.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as file:
+        file.write(recipe.encode())
 
 
 def write_dataset(

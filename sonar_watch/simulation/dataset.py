@@ -24,7 +24,7 @@ import numpy as np
 
 from sonar_watch.atomic import whole_file
 from sonar_watch.errors import ConfigurationError
-from sonar_watch.learning.annotations import write_dataset
+from sonar_watch.learning.annotations import claim_folder, write_dataset
 from sonar_watch.learning.frozen import FROZEN_NAME, known_frozen
 from sonar_watch.records import ByteImage
 from sonar_watch.side_by_side import done_side_by_side
@@ -42,7 +42,6 @@ Disturb = Callable[[ByteImage, np.random.Generator], ByteImage]
 """Returns a grey picture of the same size as it is after a screenshot, JPEG, colour map …"""
 
 SCENES_PER_SHARD = 8
-_RECIPE = "recipe.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,12 +99,8 @@ def make_dataset(
     left = [shard for shard in shards if not _part(out, shard).exists()]
     progress(sum(len(shard.scenes) for shard in shards if shard not in left))
     make = partial(make_shard, out, options, disturb=disturb)
-    if workers == 1:
-        for shard in left:
-            progress(make(shard))
-    else:
-        for made in done_side_by_side(make, left, workers):
-            progress(made)
+    for made in done_side_by_side(make, left, workers):
+        progress(made)
     return _complete(out, options, shards)
 
 
@@ -132,14 +127,10 @@ def _refuse_reserved(options: DatasetOptions) -> None:
 
 def _claim(out: Path, options: DatasetOptions) -> None:
     """Write the recipe of a set; refuse a folder that holds a set of another."""
-    recipe = json.dumps(asdict(options), indent=1, default=str)
-    path = out / _RECIPE
-    if path.exists() and path.read_text(encoding="utf-8") != recipe:
-        raise ConfigurationError(f"{out}: holds a set made with other options; choose another")
+    claim_folder(out, asdict(options))
     (out / "truth" / "parts").mkdir(parents=True, exist_ok=True)
     for split in ("train", "val"):
         (out / "images" / split).mkdir(parents=True, exist_ok=True)
-    path.write_text(recipe, encoding="utf-8")
 
 
 def shards_of(options: DatasetOptions) -> Iterator[Shard]:

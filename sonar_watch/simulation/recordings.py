@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from sonar_watch.errors import ConfigurationError
 from sonar_watch.geolocation.navigation import NavigationOptions, NavigationTrack
+from sonar_watch.opencv import opencv
 from sonar_watch.pipeline.hold import NavigationHold, Settled, SwathItem
 from sonar_watch.records import (
     Float32Array,
@@ -29,7 +30,6 @@ from sonar_watch.simulation.swath import Grid
 from sonar_watch.sources.merge import Merger
 from sonar_watch.sources.replay import open_inputs
 from sonar_watch.watercolumn.fan import fan_of, place
-from sonar_watch.watercolumn.opencv import opencv
 
 _PAIRED = 0.1
 """Of the mean time between swaths: those closer in time are of one transmission."""

@@ -16,9 +16,9 @@ import numpy as np
 
 from sonar_watch.images import write_png
 from sonar_watch.learning.annotations import write_labels
+from sonar_watch.opencv import opencv
 from sonar_watch.records import ByteImage
 from sonar_watch.simulation.labels import Label, as_detections
-from sonar_watch.watercolumn.opencv import opencv
 
 Kind = Literal["simulated", "injected", "real"]
 

@@ -88,12 +88,9 @@ def _sailed(
 def _sail(
     plans: Sequence[Plan], settings: Settings, workers: int, confidences: tuple[float, ...]
 ) -> Iterator[Outcome]:
-    if workers <= 1 or len(plans) <= 1:
-        for plan in plans:
-            yield sail_plan(plan, settings, confidences)
-        return
-    shared = _share_cores(settings, workers)
-    sail = partial(sail_plan, settings=shared, confidences=confidences)
+    if min(workers, len(plans)) > 1:
+        settings = _share_cores(settings, workers)
+    sail = partial(sail_plan, settings=settings, confidences=confidences)
     yield from done_side_by_side(sail, plans, workers)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sonar_watch.errors import GeometryError
+from sonar_watch.opencv import opencv
 from sonar_watch.records import (
     ByteImage,
     Float32Array,
@@ -17,7 +18,6 @@ from sonar_watch.records import (
     WaterColumnPing,
 )
 from sonar_watch.watercolumn.fan import FEWEST_DETECTIONS, Fan, place
-from sonar_watch.watercolumn.opencv import opencv
 
 EXTENT_STEP = 1.08
 """Extents grow in these ratios, so that neighbouring pings share look-up tables."""

@@ -7,8 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from sonar_watch.opencv import opencv
 from sonar_watch.records import ByteImage, Float32Array, FrameGeometry, IntArray, WaterColumnFrame
-from sonar_watch.watercolumn.opencv import opencv
 
 _HALF = 128
 

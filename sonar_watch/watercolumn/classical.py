@@ -17,8 +17,8 @@ import numpy as np
 from sonar_watch.detection.detections import Detections
 from sonar_watch.detection.overlap import areas_px2, shared_px2
 from sonar_watch.errors import ConfigurationError
+from sonar_watch.opencv import opencv
 from sonar_watch.records import Float32Array, FloatArray, FrameGeometry, WaterColumnFrame
-from sonar_watch.watercolumn.opencv import opencv
 from sonar_watch.watercolumn.standing import BoolArray, Standing, standing_of
 
 CLASSES = ("signal", "noise")

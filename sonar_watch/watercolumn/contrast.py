@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from sonar_watch.opencv import opencv
 from sonar_watch.records import ByteImage, Float32Array, FloatArray, IntArray
-from sonar_watch.watercolumn.opencv import opencv
 
 MEDIAN_BEAMS = 96
 """Most beams that a row's median is taken over; counted in bytes, so below 256."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from sonar_watch.opencv import opencv
 from sonar_watch.records import ByteImage
-from sonar_watch.watercolumn.opencv import opencv
 from sonar_watch.watercolumn.palettes import PALETTES, palette
 from sonar_watch.watercolumn.pictures import PictureOptions, normalise
 

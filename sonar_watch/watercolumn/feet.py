@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sonar_watch.opencv import opencv
 from sonar_watch.records import Float32Array, FloatArray, WaterColumnFrame
 from sonar_watch.watercolumn.encoding import to_db
-from sonar_watch.watercolumn.opencv import opencv
 
 LEAN_PRIOR = 0.3
 """Standard deviation of the lean: a current of 0.1 m/s and bubbles that rise at 0.3 m/s."""

@@ -11,8 +11,8 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from sonar_watch.opencv import opencv
 from sonar_watch.records import ByteImage, Float32Array, IntArray
-from sonar_watch.watercolumn.opencv import opencv
 
 CELL_BITS = 5
 """Of each colour channel that decide: 32 steps each are within a few levels of the exact ones."""

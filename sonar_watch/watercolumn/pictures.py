@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sonar_watch.errors import ConfigurationError
+from sonar_watch.opencv import opencv
 from sonar_watch.records import ByteImage, Float32Array, IntArray, WaterColumnFrame
 from sonar_watch.watercolumn.encoding import to_bytes
-from sonar_watch.watercolumn.opencv import opencv
 from sonar_watch.watercolumn.palettes import PALETTES, cells_of, identify, levels_of
 from sonar_watch.watercolumn.screen import find_fan, flat_page, straight_lines, without_rim
 

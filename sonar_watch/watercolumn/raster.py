@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sonar_watch.errors import ConfigurationError
+from sonar_watch.opencv import opencv
 from sonar_watch.records import (
     ByteImage,
     Float32Array,
@@ -40,7 +41,6 @@ from sonar_watch.watercolumn.canvas import (
 from sonar_watch.watercolumn.fan import Fan, fan_of
 from sonar_watch.watercolumn.fanlayers import FanRows, fan_rows, take_in
 from sonar_watch.watercolumn.geometry import LaunchMap, launch_map
-from sonar_watch.watercolumn.opencv import opencv
 
 ANGLE_STEP_DEG = 0.02
 """Of the table from angle to beam: a twentieth of the narrowest beam spacing."""

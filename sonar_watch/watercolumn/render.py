@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from sonar_watch.opencv import opencv
 from sonar_watch.records import (
     ByteImage,
     FloatArray,
@@ -17,7 +18,6 @@ from sonar_watch.records import (
     iso_utc,
 )
 from sonar_watch.watercolumn.encoding import LAYERS
-from sonar_watch.watercolumn.opencv import opencv
 
 Colour = tuple[int, int, int]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from sonar_watch.opencv import opencv
 from sonar_watch.records import ByteImage
-from sonar_watch.watercolumn.opencv import opencv
 
 BoolImage = npt.NDArray[np.bool_]
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sonar_watch.opencv import opencv
 from sonar_watch.records import Float32Array, FrameGeometry, WaterColumnFrame
 from sonar_watch.watercolumn.cells import Cells, cell_px, cells_of, coarse
 from sonar_watch.watercolumn.encoding import to_db
-from sonar_watch.watercolumn.opencv import opencv
 
 BoolArray = npt.NDArray[np.bool_]
 

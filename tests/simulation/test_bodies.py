@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from sonar_watch.opencv import opencv
 from sonar_watch.records import Float32Array
 from sonar_watch.simulation.bodies import draw_bodies
 from sonar_watch.simulation.echo import open_swath
@@ -20,7 +21,6 @@ from sonar_watch.simulation.sounders import Sounder, sounder_for
 from sonar_watch.simulation.structures import Wall, Wreck
 from sonar_watch.simulation.swath import Swath, TrueBox
 from sonar_watch.simulation.terrain import Seabed
-from sonar_watch.watercolumn.opencv import opencv
 
 DEPTH_M = 400.0
 QUIET = Noise(ambient_db=-30.0, rise_db=0.0, fish_count=0)

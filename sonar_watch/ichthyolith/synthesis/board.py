@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from sonar_watch.detection.detections import ByteImage, Float32Array
 from sonar_watch.ichthyolith.synthesis.fields import Points, chance, clouds
-from sonar_watch.ichthyolith.synthesis.opencv import opencv
+from sonar_watch.opencv import opencv
 
 FINE_PX = 60.0
 """Particles shorter than this are drawn twice as large and scaled down."""

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from sonar_watch.detection.detections import ByteImage, Float32Array
 from sonar_watch.ichthyolith.synthesis.board import Light, Particle
 from sonar_watch.ichthyolith.synthesis.fields import chance
-from sonar_watch.ichthyolith.synthesis.opencv import opencv
+from sonar_watch.opencv import opencv
 
 STRETCH_MOST = 2.4
 """A cut-out is not shown larger than this many times itself: it would be a blur."""

@@ -19,21 +19,19 @@ import numpy as np
 
 from sonar_watch.atomic import whole_file
 from sonar_watch.detection.detections import ByteImage, Detections
-from sonar_watch.errors import ConfigurationError
 from sonar_watch.ichthyolith.classifier import MARGIN, crop_of
 from sonar_watch.ichthyolith.records import CLASSES, Box
 from sonar_watch.ichthyolith.synthesis.composite import compose
-from sonar_watch.ichthyolith.synthesis.opencv import opencv
 from sonar_watch.ichthyolith.synthesis.recipe import SlideSetOptions, Split
 from sonar_watch.ichthyolith.synthesis.stock import Stock, read_stock
 from sonar_watch.ichthyolith.synthesis.tiles import chosen_tiles
 from sonar_watch.images import write_atomic
-from sonar_watch.learning.annotations import write_dataset, write_labels
+from sonar_watch.learning.annotations import claim_folder, write_dataset, write_labels
+from sonar_watch.opencv import opencv
 from sonar_watch.side_by_side import done_side_by_side
 
 BATCH = 200
 """Composites that share drawn debris, and are made at one go."""
-_RECIPE = "recipe.json"
 _QUALITY = 94
 _LEAST_CROP_PX = 20.0
 _MOST_CROP_PX = 320
@@ -98,12 +96,8 @@ def make_slide_set(
     left = [batch for batch in batches if not _note(out, batch).exists()]
     progress(sum(batch.count for batch in batches if batch not in left))
     make = partial(make_batch, out, options)
-    if workers == 1 or len(left) < 2:
-        for batch in left:
-            progress(make(batch))
-    else:
-        for made in done_side_by_side(make, left, workers):
-            progress(made)
+    for made in done_side_by_side(make, left, workers):
+        progress(made)
     return _completed(out, options, batches)
 
 
@@ -198,16 +192,11 @@ def _write_jpeg(path: Path, picture: ByteImage) -> None:
 
 def _claim(out: Path, options: SlideSetOptions) -> None:
     """Write the recipe of a set; refuse a folder that holds a set of another."""
-    recipe = json.dumps(asdict(options), indent=1, default=str)
-    path = out / _RECIPE
-    if path.exists() and path.read_text(encoding="utf-8") != recipe:
-        raise ConfigurationError(f"{out}: holds a set made with other options; choose another")
+    claim_folder(out, asdict(options))
     (out / "parts").mkdir(parents=True, exist_ok=True)
     for split in _SPLITS if options.form == "boxes" else ():
         (out / "images" / split).mkdir(parents=True, exist_ok=True)
         (out / "labels" / split).mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as file:
-        file.write(recipe.encode())
 
 
 def _note(out: Path, batch: Batch) -> Path:

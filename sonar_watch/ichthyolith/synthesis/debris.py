@@ -255,7 +255,7 @@ def _facet(board: Board, outline: Points, rng: np.random.Generator) -> None:
 
 
 def _blurred(field: Float32Array, deviation_px: float) -> Float32Array:
-    from sonar_watch.ichthyolith.synthesis.opencv import opencv
+    from sonar_watch.opencv import opencv
 
     blurred = opencv().GaussianBlur(field, (0, 0), max(deviation_px, 0.3))
     return np.asarray(blurred, np.float32)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sonar_watch.detection.detections import Float32Array
-from sonar_watch.ichthyolith.synthesis.opencv import opencv
+from sonar_watch.opencv import opencv
 
 Points = npt.NDArray[np.float64]
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from sonar_watch.detection.detections import ByteImage, Float32Array
 from sonar_watch.ichthyolith.synthesis.fields import chance, clouds
-from sonar_watch.ichthyolith.synthesis.opencv import opencv
+from sonar_watch.opencv import opencv
 
 BRIGHTNESS = (135.0, 132.5, 135.0)
 """Median of an empty tile in blue, green, red."""

@@ -6,8 +6,8 @@ import numpy as np
 
 from sonar_watch.detection.detections import Float32Array
 from sonar_watch.ichthyolith.records import Box
-from sonar_watch.ichthyolith.synthesis.opencv import opencv
 from sonar_watch.ichthyolith.synthesis.tiles import RealTile, enlarged, paint_over
+from sonar_watch.opencv import opencv
 
 _SEEN_PART = 0.35
 

@@ -13,8 +13,8 @@ from sonar_watch.errors import ConfigurationError
 from sonar_watch.ichthyolith.labels import LabelledTile, read_labels
 from sonar_watch.ichthyolith.records import Box
 from sonar_watch.ichthyolith.synthesis.cutouts import Cutout, cut_out, light_through
-from sonar_watch.ichthyolith.synthesis.opencv import opencv
 from sonar_watch.images import read_image
+from sonar_watch.opencv import opencv
 
 LEAST_DEBRIS_PX = 22
 """Shorter particles are neither labelled as noise nor cut out; pixels of a tile."""

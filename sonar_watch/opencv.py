@@ -1,4 +1,4 @@
-"""OpenCV, imported when the first particle is drawn: the base installation has none."""
+"""OpenCV, imported when the first picture is drawn: the base installation has none."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ def opencv() -> ModuleType:
         import cv2
     except ImportError as error:
         raise ConfigurationError(
-            f"drawing slides needs OpenCV: pip install 'sonar-watch[detect]' ({error})"
+            f"drawing pictures needs OpenCV: pip install 'sonar-watch[detect]' ({error})"
         ) from error
     return cv2
