@@ -68,11 +68,11 @@ class Scan:
     broken_tiles : int
         That could not be read: what lies on them is not counted.
     missing_tiles : int
-        Holes in the grid of tiles.
+        Holes in the grid of tiles; 0 where no grid can be told.
     scanned_area_mm2 : float or None
         Of the union of all tiles read; None without a scale.
-    coverage : float
-        Share of the scanned rectangle that was read, 0 to 1.
+    coverage : float or None
+        Share of the scanned rectangle that was read, 0 to 1; None where no grid can be told.
     um_per_px : float or None
         The scale; None when lengths were not measured.
     """
@@ -84,7 +84,7 @@ class Scan:
     broken_tiles: int = 0
     missing_tiles: int = 0
     scanned_area_mm2: float | None = None
-    coverage: float = 1.0
+    coverage: float | None = 1.0
     um_per_px: float | None = None
 
 
@@ -124,8 +124,9 @@ class CensusRow:
         `slide` is empty for a sample.
     slides, tiles, broken_tiles, missing_tiles : int
     scanned_area_mm2 : float or None
-    coverage : float
-        Share of the scanned rectangles that was read; of a sample the mean by tiles.
+    coverage : float or None
+        Share of the scanned rectangles that was read; of a sample the mean by tiles. None where
+        that of a slide is not known.
     dry_mass_g : float or None
     counts : mapping of class to Count
         Classes that are counted each for itself, and "ichthyolith" for their sum.
@@ -146,7 +147,7 @@ class CensusRow:
     broken_tiles: int
     missing_tiles: int
     scanned_area_mm2: float | None
-    coverage: float
+    coverage: float | None
     dry_mass_g: float | None
     counts: Mapping[str, Count]
     denticle_tooth_ratio: Estimate
@@ -264,7 +265,7 @@ def _row(
         broken_tiles=sum(scan.broken_tiles for scan in group.scans),
         missing_tiles=sum(scan.missing_tiles for scan in group.scans),
         scanned_area_mm2=None if None in areas else sum(area or 0.0 for area in areas),
-        coverage=sum(scan.coverage * scan.tiles for scan in group.scans) / max(tiles, 1),
+        coverage=_coverage(group.scans),
         dry_mass_g=mass,
         counts=counts,
         denticle_tooth_ratio=ratio(denticles, teeth),
@@ -272,6 +273,15 @@ def _row(
         objects=len(group.objects),
         reviewed=sum(one.reviewed for one in group.objects),
     )
+
+
+def _coverage(scans: Sequence[Scan]) -> float | None:
+    total = 0.0
+    for scan in scans:
+        if scan.coverage is None:
+            return None
+        total += scan.coverage * scan.tiles
+    return total / max(sum(scan.tiles for scan in scans), 1)
 
 
 def _members(

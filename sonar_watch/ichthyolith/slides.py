@@ -148,9 +148,8 @@ def _scan(slide: Slide, swept: Swept, um_per_px: float | None) -> Scan:
     area = None
     if um_per_px is not None:
         area = scanned_area_mm2(_readable(swept), sizes_of(slide), um_per_px)
-    share = coverage(slide)
     return Scan(
         site=slide.site, sample=slide.sample, slide=slide.slide, tiles=len(swept.found),
         broken_tiles=len(swept.broken), missing_tiles=len(missing_tiles(slide)),
-        scanned_area_mm2=area, um_per_px=um_per_px, coverage=1.0 if share is None else share,
+        scanned_area_mm2=area, um_per_px=um_per_px, coverage=coverage(slide),
     )  # fmt: skip

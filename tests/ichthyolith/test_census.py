@@ -198,6 +198,12 @@ def test_a_share_of_nothing_has_no_value():
     assert (share(0, 0).low, share(0, 0).high) == (0.0, 1.0)
 
 
+def test_coverage_is_not_claimed_for_a_sample_of_a_slide_without_a_grid():
+    scans = [make_scan(), make_scan("002", coverage=None)]
+    first, second, whole = take_census([], scans)
+    assert (first.coverage, second.coverage, whole.coverage) == (1.0, None, None)
+
+
 def test_slides_come_before_their_sample_and_add_up_to_it():
     objects = [
         *make_objects(tooth=3, denticle=1, noise=2),
