@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 LIMIT_S = 60.0
@@ -72,8 +73,11 @@ class WireProcess:
 
     def sockets(self) -> int:
         """Return how many sockets it has open."""
-        links = Path(f"/proc/{self.process.pid}/fd").iterdir()
-        return sum(str(link.readlink()).startswith("socket:") for link in links)
+        count = 0
+        for link in Path(f"/proc/{self.process.pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # closed since it was listed
+                count += str(link.readlink()).startswith("socket:")
+        return count
 
     def threads(self) -> int:
         """Return its number of threads."""
