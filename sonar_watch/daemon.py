@@ -30,11 +30,12 @@ from sonar_watch.geolocation.navigation import NavigationTrack
 from sonar_watch.health import Health
 from sonar_watch.monitoring import Monitor
 from sonar_watch.monitoring.line import status_line
-from sonar_watch.pipeline.chain import Pipeline, Stages
+from sonar_watch.pipeline.chain import Pipeline
 from sonar_watch.pipeline.evidence import EvidenceAlbum
 from sonar_watch.pipeline.finder import as_opened, open_finder
 from sonar_watch.pipeline.losses import Losses
 from sonar_watch.pipeline.retractions import Retractions
+from sonar_watch.pipeline.stages import Stages
 from sonar_watch.pipeline.warming import warm
 from sonar_watch.provenance import provenance_of
 from sonar_watch.records import Alert, GeolocatedFrame, Tense, iso_utc

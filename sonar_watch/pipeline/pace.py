@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-BATCH_S = 1.5
-"""A batch takes about so long at most: whoever asks the watch to end waits for the one in hand."""
+BATCH_S = 0.25
+"""A batch takes about so long at most: its first alert waits for its last swath, and so does
+whoever asks the watch to end."""
 
 
 class BatchPace:

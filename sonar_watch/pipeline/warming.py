@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from sonar_watch.pipeline.chain import PlumeDetector
+from sonar_watch.pipeline.stages import PlumeDetector
 from sonar_watch.records import FrameGeometry, SourceRef, WaterColumnFrame
 
 log = logging.getLogger(__name__)

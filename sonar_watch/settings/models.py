@@ -17,7 +17,7 @@ from sonar_watch.geolocation.georeference import PositionOptions
 from sonar_watch.geolocation.navigation import NavigationOptions
 from sonar_watch.ichthyolith.options import SlideOptions
 from sonar_watch.monitoring import HealthOptions
-from sonar_watch.pipeline.chain import PipelineOptions
+from sonar_watch.pipeline.stages import PipelineOptions
 from sonar_watch.sources.folder import FolderOptions
 from sonar_watch.sources.kmall_udp import KmallFeedOptions
 from sonar_watch.sources.logs import NmeaLogOptions

@@ -28,9 +28,10 @@ from sonar_watch.errors import (
 )
 from sonar_watch.geolocation.navigation import NavigationTrack
 from sonar_watch.images import read_image
-from sonar_watch.pipeline.chain import Pipeline, PipelineOptions, Stages
+from sonar_watch.pipeline.chain import Pipeline
 from sonar_watch.pipeline.evidence import EvidenceAlbum
 from sonar_watch.pipeline.retractions import Retractions
+from sonar_watch.pipeline.stages import PipelineOptions, Stages
 from sonar_watch.records import (
     Alert,
     LineEnd,
@@ -156,6 +157,23 @@ def test_each_plume_is_told_once_with_its_picture(
         picture = read_image(tmp_path / "events" / f"{alert.event.event_id}.png")
         assert picture.ndim == 3
     assert bench.journal.counts()["frames"] == len(pings_of(line[0]))
+
+
+def test_a_burst_goes_on_before_its_pictures_are_drawn(
+    bench: Bench, line: tuple[list[SourceItem], ToldDetector], tmp_path: Path
+) -> None:
+    drawn: list[int] = []
+
+    def beat(stage: str) -> bool:
+        if bench.sent and stage == "detection":
+            drawn.append(len(list((tmp_path / "events").glob("*.png"))))
+        return True
+
+    bench.stages.heartbeat = beat
+    bench.run(line[0][: line[0].index(pings_of(line[0])[23])])
+    assert drawn
+    assert set(drawn) == {0}
+    assert list((tmp_path / "events").glob("*.png"))
 
 
 def test_what_is_sent_is_what_is_stored(

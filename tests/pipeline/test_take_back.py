@@ -11,7 +11,8 @@ import pytest
 from sonar_watch.alerts.journal import Journal
 from sonar_watch.association.tracker import PlumeTracker, TrackerOptions
 from sonar_watch.geolocation.navigation import NavigationTrack
-from sonar_watch.pipeline.chain import Pipeline, PipelineOptions, Stages
+from sonar_watch.pipeline.chain import Pipeline
+from sonar_watch.pipeline.stages import PipelineOptions, Stages
 from sonar_watch.records import EventChange, LineEnd, Provenance
 from sonar_watch.watercolumn.raster import Rasteriser
 

@@ -14,7 +14,7 @@ from sources_builders import Clock
 
 from sonar_watch.daemon import Watch
 from sonar_watch.detection.detector import DetectorOptions
-from sonar_watch.pipeline.chain import PipelineOptions
+from sonar_watch.pipeline.stages import PipelineOptions
 from sonar_watch.settings import Settings
 from sonar_watch.simulation.cruise import demo_survey
 from sonar_watch.simulation.writing import sail
