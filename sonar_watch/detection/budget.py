@@ -10,19 +10,25 @@ CERTAINTY = 0.95
 
 
 def confidence_within(
-    rates: Sequence[tuple[float, float]], budget_per_hour: float
+    rates: Sequence[tuple[float, float]], budget_per_hour: float, hours: float | None = None
 ) -> float | None:
     """Return the lowest measured confidence from which on the rate stays within the budget.
 
     Between measured thresholds nothing is interpolated: what was not measured is not promised.
     A threshold counts only when every stricter one keeps within the budget, too: rates of few
-    events are ragged, and a lucky dip is no promise.
+    events are ragged, and a lucky dip is no promise. Going down from the strictest and ending at
+    the first that fails keeps the certainty of the bound, however many thresholds there are
+    (Maurer et al. 1995: tests in a fixed order).
 
     Parameters
     ----------
     rates : sequence of (confidence, false alerts per hour)
         In any order.
     budget_per_hour : float
+    hours : float or None
+        Over which they were counted: then the upper bound of each rate must be within
+        `bound_allowed` as well, since no event in a short while shows nothing. None asks for the
+        counted rates alone.
 
     Returns
     -------
@@ -37,10 +43,12 @@ def confidence_within(
     0.5
     >>> confidence_within([(0.3, 1.2)], 0.04) is None
     True
+    >>> [confidence_within([(0.4, 0.0)], 0.042, hours) for hours in (12.0, 24.0)]
+    [None, 0.4]
     """
-    lowest = None
+    lowest, allowed = None, bound_allowed(budget_per_hour)
     for confidence, rate in sorted(rates, reverse=True):
-        if rate > budget_per_hour:
+        if rate > budget_per_hour or (hours is not None and rate_bound(rate, hours) > allowed):
             break
         lowest = confidence
     return lowest
@@ -86,10 +94,25 @@ def _at_most(events: int, mean: float) -> float:
     return math.fsum(map(math.exp, terms))
 
 
-def hours_needed(budget_per_hour: float) -> float:
-    """Return the hours without any event that show a rate to be within a budget.
+def bound_allowed(budget_per_hour: float) -> float:
+    """Return the largest upper bound, per hour, of a rate that counts as within a budget.
 
-    >>> round(hours_needed(0.04), 1)
-    74.9
+    It is the bound that one event leaves when it is counted in just the time in which the budget
+    allows one: some five times the budget. Less is not asked for, since it would take three
+    times as long without a single event.
+
+    >>> round(bound_allowed(1 / 24), 3)
+    0.198
     """
-    return -math.log(1.0 - CERTAINTY) / budget_per_hour if budget_per_hour > 0 else math.inf
+    return budget_per_hour * rate_bound(1.0, 1.0)
+
+
+def hours_needed(budget_per_hour: float) -> float:
+    """Return the hours without any event after which a rate counts as within a budget.
+
+    >>> round(hours_needed(1 / 24), 1)
+    15.2
+    """
+    if not budget_per_hour > 0:
+        return math.inf
+    return -math.log(1.0 - CERTAINTY) / bound_allowed(budget_per_hour)

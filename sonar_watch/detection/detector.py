@@ -39,7 +39,7 @@ class DetectorOptions:
         Least confidence of a box, 0 to 1; "auto" takes the lowest that was measured to keep
         within `alerts_per_hour`, and 0.4 where nothing was measured; 0.8 without a network.
     alerts_per_hour : float
-        Budget of "auto": false alerts per hour of data; 0.04 is about one in 24 hours.
+        Budget of "auto": false alerts per hour of data; 0.042 is one in 24 hours.
     iou : float
         Of two boxes of one class that overlap more than this (intersection over union, 0 to 1)
         the less confident is dropped.
@@ -62,7 +62,7 @@ class DetectorOptions:
 
     weights: str = "plume-n"
     confidence: float | Literal["auto"] = "auto"
-    alerts_per_hour: float = 0.04
+    alerts_per_hour: float = 0.042
     iou: float = 0.5
     device: str = "auto"
     threads: int | None = None
@@ -220,34 +220,44 @@ def threshold(
     """
     if options.confidence != "auto":
         return options.confidence
-    chosen = confidence_within(rates, options.alerts_per_hour)
+    chosen = confidence_within(rates, options.alerts_per_hour, hours)
     budget = f"{options.alerts_per_hour:g} false alerts an hour"
     if chosen is not None:
-        logger.info("confidence %g keeps within %s, as measured", chosen, budget)
-        _tell_certainty(dict(rates)[chosen], hours, options.alerts_per_hour)
+        bound = rate_bound(dict(rates)[chosen], hours)
+        logger.info("confidence %g keeps within %s, as measured over %g h: %.3g an hour at most, "
+                    "with 95 %% certainty", chosen, budget, hours, bound)  # fmt: skip
         return chosen
     if rates:
-        strictest = max(confidence for confidence, _ in rates)
-        logger.warning("no measured confidence keeps within %s: %g is used", budget, strictest)
-        _tell_certainty(dict(rates)[strictest], hours, options.alerts_per_hour)
-        return strictest
+        return _threshold_unproven(rates, hours, options.alerts_per_hour)
     logger.info("confidence %g: weights without measured false alerts", DEFAULT_CONFIDENCE)
     return DEFAULT_CONFIDENCE
 
 
-def _tell_certainty(rate: float, hours: float, budget_per_hour: float) -> None:
-    """Log how many false alerts there may be, given how long they were counted."""
-    bound = rate_bound(rate, hours)
-    if bound <= budget_per_hour:
-        logger.info("measured over %g h: %.3g an hour at most, with 95 %% certainty", hours, bound)
-    elif hours > 0:
+def _threshold_unproven(
+    rates: Sequence[tuple[float, float]], hours: float, budget_per_hour: float
+) -> float:
+    """Return the threshold where no measured rate is known to keep within the budget.
+
+    Few hours may make it stricter than the default, never laxer.
+    """
+    counted = confidence_within(rates, budget_per_hour)
+    budget = f"{budget_per_hour:g} false alerts an hour"
+    if counted is None:
+        chosen = counted = max(confidence for confidence, _ in rates)
+        logger.warning("no measured confidence keeps within %s: %g is used", budget, chosen)
+    else:
+        chosen = max(counted, DEFAULT_CONFIDENCE)
+        logger.warning("confidence %g: too little was measured to know that it keeps within %s",
+                       chosen, budget)  # fmt: skip
+    if hours > 0:
         logger.warning(
-            "measured over %g h only: it may be up to %.3g false alerts an hour (95 %% bound); "
-            "to show %g takes %.0f h without any",
-            hours, bound, budget_per_hour, hours_needed(budget_per_hour),
+            "measured over %g h: it may be up to %.3g false alerts an hour (95 %% bound); "
+            "expected %.0f h or more, without any",
+            hours, rate_bound(dict(rates)[counted], hours), hours_needed(budget_per_hour),
         )  # fmt: skip
     else:
         logger.warning("how many hours the false alerts were counted over is not known")
+    return chosen
 
 
 def open_detector(options: DetectorOptions | None = None) -> Detector:

@@ -117,8 +117,9 @@ def sail_plan(
 
 
 def settings_word(settings: Settings) -> str:
-    """Return the fingerprint of all that shapes a trial: the threshold does not."""
-    swept = replace(settings.detector, confidence=0.5)
+    """Return the fingerprint of all that shapes a trial: the threshold and its budget do not."""
+    # 0.04 was the default when trials were first kept: those go on being found.
+    swept = replace(settings.detector, confidence=0.5, alerts_per_hour=0.04)
     return replace(settings, detector=swept).fingerprint
 
 

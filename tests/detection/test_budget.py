@@ -9,7 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sonar_watch.detection.budget import confidence_within, hours_needed, rate_bound
+from sonar_watch.detection.budget import (
+    bound_allowed,
+    confidence_within,
+    hours_needed,
+    rate_bound,
+)
 from sonar_watch.detection.detector import DEFAULT_CONFIDENCE, DetectorOptions, threshold
 from sonar_watch.detection.weights import (
     WeightsEntry,
@@ -62,7 +67,7 @@ def test_auto_follows_the_table_and_a_number_does_not(caplog: pytest.LogCaptureF
         assert threshold(DetectorOptions()) == DEFAULT_CONFIDENCE
         assert threshold(DetectorOptions(), [(0.4, 3.0), (0.7, 0.5)]) == 0.7
     assert "weights without measured false alerts" in caplog.text
-    assert "no measured confidence keeps within 0.04" in caplog.text
+    assert "no measured confidence keeps within 0.042" in caplog.text
 
 
 def test_the_manifest_keeps_the_table(tmp_path: Path) -> None:
@@ -95,18 +100,41 @@ def test_the_bound_is_that_of_the_tables(events: int, bound: float) -> None:
 
 @given(st.floats(0.001, 10.0))
 def test_so_many_hours_without_an_event_keep_a_budget(budget: float) -> None:
-    assert rate_bound(0.0, hours_needed(budget)) == pytest.approx(budget)
+    hours = hours_needed(budget)
+    assert rate_bound(0.0, hours) == pytest.approx(bound_allowed(budget))
+    assert confidence_within([(0.4, 0.0)], budget, 1.001 * hours) == 0.4
+    assert confidence_within([(0.4, 0.0)], budget, 0.999 * hours) is None
+
+
+def test_one_event_in_a_day_keeps_within_the_default_budget() -> None:
+    budget = DetectorOptions().alerts_per_hour
+    for hours, events in ((24.0, 1), (48.0, 2), (75.0, 3)):
+        assert confidence_within([(0.4, round(events / hours, 5))], budget, hours) == 0.4
+        more = round((events + 1) / hours, 5)
+        assert confidence_within([(0.4, more)], budget, hours) is None
+
+
+def test_nothing_in_a_short_while_shows_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    silent = [(0.1, 0.0), (0.9, 0.0)]
+    assert threshold(DetectorOptions(), silent, 4.0) == DEFAULT_CONFIDENCE
+    assert "too little was measured to know that it keeps within 0.042" in caplog.text
+    assert "expected 15 h or more" in caplog.text
+    assert threshold(DetectorOptions(), silent, 16.0) == 0.1
+    loud_below = [(0.5, 2.0), (0.6, 0.0), (0.9, 0.0)]
+    assert threshold(DetectorOptions(), loud_below, 4.0) == 0.6  # stricter, but never laxer
+    assert threshold(DetectorOptions(alerts_per_hour=0.0), silent, 500.0) == DEFAULT_CONFIDENCE
 
 
 @pytest.mark.parametrize(("hours", "level", "said"), [
-    (200.0, logging.INFO, "measured over 200 h: 0.0315 an hour at most"),
-    (24.0, logging.WARNING, "measured over 24 h only: it may be up to 0.198 false alerts"),
+    (200.0, logging.INFO, "as measured over 200 h: 0.0315 an hour at most"),
+    (24.0, logging.INFO, "as measured over 24 h: 0.198 an hour at most"),
+    (10.0, logging.WARNING, "measured over 10 h: it may be up to 0.3 false alerts an hour"),
     (0.0, logging.WARNING, "how many hours the false alerts were counted over is not known"),
 ])  # fmt: skip
 def test_the_log_says_how_sure_the_budget_is(
     caplog: pytest.LogCaptureFixture, hours: float, level: int, said: str
 ) -> None:
-    rates = [(0.4, 0.3), (0.5, 0.04 if hours == 24.0 else 0.01)]
+    rates = [(0.4, 0.3), (0.5, {24.0: 0.04, 200.0: 0.01}.get(hours, 0.0))]
     with caplog.at_level(logging.INFO):
         assert threshold(DetectorOptions(), rates, hours) == 0.5
     assert [record.levelno for record in caplog.records if said in record.message] == [level]

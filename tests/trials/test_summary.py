@@ -129,6 +129,7 @@ def test_a_cut_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     sailed.clear()
     assert run(Settings()) == [1, 2, 3, 4]
     assert run(replace(Settings(), detector=replace(Settings().detector, confidence=0.9)))
+    assert run(replace(Settings(), detector=replace(Settings().detector, alerts_per_hour=3.0)))
     assert sailed == []
     old = replace(outcome(2), code="another version")
     write_outcome(tmp_path, old)
