@@ -102,7 +102,7 @@ def judged_frames(data_dir: Path) -> dict[str, JudgedFrame]:
         if unknown:
             log.warning("%d reviewed events are not in the journal, such as %s",
                         len(unknown), unknown[0])
-        judged = [(events[name], verdict) for name, verdict in verdicts.items() if name in events]
+        judged = [(event, verdicts.get(name)) for name, event in events.items()]
         bodies = (body for body in reader.frame_bodies() if body["detections"])
         frames = (judge_frame(body, judged) for body in bodies)
         return {frame.frame_id: frame for frame in frames if frame is not None}
@@ -121,7 +121,7 @@ def _events(reader: JournalReader) -> dict[str, PlumeEvent]:
 
 
 def judge_frame(
-    body: Mapping[str, Any], judged: Iterable[tuple[PlumeEvent, Verdict]]
+    body: Mapping[str, Any], judged: Iterable[tuple[PlumeEvent, Verdict | None]]
 ) -> JudgedFrame | None:
     """Return what verdicts say of one frame; None when they say nothing, or not all.
 
@@ -129,12 +129,15 @@ def judge_frame(
     ----------
     body : mapping
         A line of `detections.jsonl`.
-    judged : iterable of (PlumeEvent, verdict)
+    judged : iterable of (PlumeEvent, verdict or None)
+        None of events that nobody has judged: what belongs to one of them is no other's.
     """
-    near = [(event, verdict) for event, verdict in judged if _is_during(event, body)]
+    time_utc = datetime.fromisoformat(body["time_utc"])
+    near = [pair for pair in judged if pair[0].first_seen_utc <= time_utc <= pair[0].last_seen_utc]
+    known = any(verdict is not None for _, verdict in near)
     boxes = []
     wrong = right = False
-    for found in body["detections"] if near else ():
+    for found in body["detections"] if known else ():
         place = (found["class"], tuple(found["across_track_m"]), tuple(found["depth_m"]))
         if found["class"] != PLUME:
             boxes.append(place)
@@ -152,18 +155,12 @@ def judge_frame(
     )
 
 
-def _is_during(event: PlumeEvent, body: Mapping[str, Any]) -> bool:
-    """Return whether a frame was made while an event was seen."""
-    time_utc = datetime.fromisoformat(body["time_utc"])
-    return event.first_seen_utc <= time_utc <= event.last_seen_utc
-
-
 def _verdict_on(
     found: Mapping[str, Any],
     body: Mapping[str, Any],
-    near: Sequence[tuple[PlumeEvent, Verdict]],
+    near: Sequence[tuple[PlumeEvent, Verdict | None]],
 ) -> Verdict | None:
-    """Return the verdict on the event that a detection belongs to, the nearest one's."""
+    """Return the verdict on the event that a detection belongs to, the nearest one's, if any."""
     away = [(_distance(found, body, event), verdict) for event, verdict in near]
     within = [pair for pair in away if pair[0] <= 1.0]
     return min(within, key=lambda pair: pair[0])[1] if within else None

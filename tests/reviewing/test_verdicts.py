@@ -78,6 +78,15 @@ def test_of_two_events_each_box_belongs_to_the_nearer() -> None:
     assert judged.was_wrong
 
 
+def test_what_is_nearer_to_an_event_that_nobody_judged_has_no_verdict() -> None:
+    assert EVENT.latitude is not None
+    beside = sample_alert(1, event_id="beside", latitude=EVENT.latitude + 40.0 / 111_000).event
+    frame = body(found(beside))
+    assert judge_frame(frame, [(EVENT, "confirmed")]) is not None  # 40 m away: within its reach
+    assert judge_frame(frame, [(EVENT, "confirmed"), (beside, None)]) is None
+    assert judge_frame(body(found()), [(EVENT, "confirmed"), (beside, None)]) is not None
+
+
 def test_without_positions_only_the_best_frame_counts() -> None:
     event = sample_alert(1, latitude=None, longitude=None, best_frame_id="f1").event
     weaker = found(confidence=0.3, latitude=None)
