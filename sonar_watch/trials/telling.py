@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sonar_watch.association.sightings import counts
 from sonar_watch.records import (
     EventChange,
     GeolocatedDetection,
@@ -202,9 +203,10 @@ def shown_body(
     That of a plume before that of a fish.
     """
     frame, swath = frames.get(event.best_frame_id), swaths.get(event.best_frame_id)
-    if frame is None or swath is None or not frame.detections:
+    counted = [one for one in frame.detections if counts(one)] if frame else []
+    if swath is None or not counted:
         return None
-    found = min(frame.detections, key=lambda one: abs(one.confidence - event.peak_confidence))
+    found = min(counted, key=lambda one: abs(one.confidence - event.peak_confidence))
     near = [box for box in swath.boxes if shared(found, box) >= LEAST_SHARED]
     return max(near, key=lambda box: (box.class_name == "signal", shared(found, box)), default=None)
 

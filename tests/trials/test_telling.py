@@ -92,6 +92,15 @@ def test_what_lies_on_no_plume_is_false(fields: dict[str, Any]) -> None:
     assert (told.first_error_m, told.waited_s) == (None, None)
 
 
+def test_the_best_view_is_what_counted_towards_the_event() -> None:
+    """A vetoed box and one of a fish are as sure as the best view; they lie on nothing."""
+    decoys = (replace(BESIDE, confidence=0.8, veto="spoke"),
+              replace(BESIDE, confidence=0.8, class_name="noise"))
+    frames = [replace(frame, detections=(*decoys, *frame.detections)) for frame in FRAMES]
+    (told,) = score_changes(SURVEY, SEEN, frames, [change("new", 10, 340.0)])
+    assert told.plume == "north"
+
+
 def test_unless_a_foot_is_close() -> None:
     """At 1000 m within 50 m: the plume is too faint there to have a true box."""
     (told,) = tell(change("new", 10, 400 + 49, best_frame_id="unknown"))
