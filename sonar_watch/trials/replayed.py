@@ -32,7 +32,7 @@ from sonar_watch.trials.events import (
 from sonar_watch.trials.passes import passes_over
 from sonar_watch.trials.recording import hours_of
 from sonar_watch.trials.simulated import SeenSwath
-from sonar_watch.trials.summary import FEWEST_SWATHS, per_hour, share_of, spread_of
+from sonar_watch.trials.summary import FEWEST_SWATHS, first_waits, per_hour, share_of, spread_of
 from sonar_watch.trials.telling import CLOSE_M, CLOSE_OF_DEPTH, Told, score_told
 
 
@@ -88,7 +88,7 @@ def _by_swaths(
         **_figures(told, hours_of(seen)),
         "recall": share_of(len(asked) - len(missed), len(asked)),
         "missed": [{"plume": plume, "line": line} for plume, line in sorted(missed)],
-        "time_to_alert_s": spread_of(one.waited_s for one in told),
+        "time_to_alert_s": spread_of(first_waits(("", one) for one in told)),
     }
 
 

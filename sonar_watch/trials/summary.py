@@ -52,7 +52,9 @@ def summarise(outcomes: Sequence[Outcome], confidence: float) -> dict[str, Any]:
         "duplicates": _duplicates(right),
         "position": _positions(right),
         "by_depth": _by_depth(outcomes, right, key),
-        "time_to_alert_s": spread_of([one.waited_s for _, one in right]),
+        "time_to_alert_s": spread_of(
+            first_waits((outcome.plan.name, one) for outcome, one in right)
+        ),
         "empty_flagged": share_of(flagged, empty),
     }
 
@@ -147,6 +149,22 @@ def spread_of(values: Iterable[float | None]) -> dict[str, Any]:
         return {"median": None, "p95": None, "of": 0}
     median, most = np.percentile(known, [50, 95])
     return {"median": round(float(median), 3), "p95": round(float(most), 3), "of": len(known)}
+
+
+def first_waits(told: Iterable[tuple[str, Told]]) -> list[float]:
+    """Return how long each pass of a plume waited for its first alert, seconds.
+
+    Parameters
+    ----------
+    told : iterable of (name of the cruise, Told)
+        A second event of a pass comes late and keeps nobody waiting.
+    """
+    first: dict[tuple[str, str | None, str | None], float] = {}
+    for cruise, one in told:
+        if one.waited_s is not None:
+            key = (cruise, one.plume, one.line)
+            first[key] = min(one.waited_s, first.get(key, math.inf))
+    return list(first.values())
 
 
 def false_alert_table(outcomes: Sequence[Outcome]) -> list[tuple[float, float]]:
