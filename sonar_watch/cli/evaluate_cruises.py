@@ -115,17 +115,21 @@ def _night_table(night: dict[str, Any]) -> Table:
     """Return what `--record` writes as a table."""
     from rich.table import Table
 
+    from sonar_watch.trials.cruises import key_of
+
     per_hour = night["swaths"] / night["hours"] if night["hours"] else 0.0
     table = Table("confidence", "false alerts per hour",
                   title=f"Nights of {night['hours']:g} hours, {per_hour:.0f} swaths an hour")
     for confidence, rate in night["false_alerts_per_hour"]:
-        table.add_row(f"{confidence:.2f}", f"{rate:.3f}",
+        table.add_row(key_of(confidence), f"{rate:.3f}",
                       style="bold" if confidence == night["working_confidence"] else None)
     return table
 
 
 def _table(rows: Sequence[dict[str, Any]], working: float) -> Table:
     from rich.table import Table
+
+    from sonar_watch.trials.cruises import key_of
 
     table = Table(
         "confidence", "event recall\n95 %", "all visible", "false\nalerts", "per hour\n95 %",
@@ -139,7 +143,7 @@ def _table(rows: Sequence[dict[str, Any]], working: float) -> Table:
         place, other = row["position"], row["weights"] != rows[0]["weights"]
         style = "bold" if row["confidence"] == working and not other else None
         table.add_row(
-            f"{row['confidence']:.2f}" + f" {row['weights']}" * other,
+            key_of(row["confidence"]) + f" {row['weights']}" * other,
             _share(row["event_recall"]), _share(row["any_recall"]),
             str(row["false_alerts"]), _rate(row["false_per_hour"]), _spread(place["error_m"]),
             _share(place["inside_ellipse"]), _spread(place["semi_major_over_footprint"]),

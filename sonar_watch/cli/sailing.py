@@ -47,7 +47,7 @@ def sail(
     from sonar_watch.trials.cruises import CONFIDENCES
     from sonar_watch.trials.finders import working_confidence
 
-    working = round(working_confidence(settings.detector), 2)
+    working = working_confidence(settings.detector)
     confidences = tuple(sorted({*CONFIDENCES, working}))
     with progress("cruises" if options.cruises else "hours", len(plans)) as advance:
         outcomes = sail_all(

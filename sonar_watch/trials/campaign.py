@@ -23,6 +23,7 @@ from sonar_watch.trials.cruises import (
 )
 from sonar_watch.trials.finders import weights_word
 from sonar_watch.trials.plans import Plan
+from sonar_watch.trials.recording import expect_kept
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,13 @@ def sail_all(
         Keep what another version of this program sailed, too.
     on_done : callable
         Called with each outcome as it is there.
+
+    Raises
+    ------
+    ConfigurationError
+        A threshold below `recording.LOWEST_CONFIDENCE`.
     """
+    expect_kept(confidences)
     done: dict[str, Outcome] = {}
     for outcome in _sailed(plans, settings, out, workers, confidences, keep_old):
         done[outcome.plan.name] = outcome

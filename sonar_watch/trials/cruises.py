@@ -68,10 +68,11 @@ class Outcome:
 def key_of(confidence: float) -> str:
     """Return a threshold as results name it.
 
-    >>> key_of(0.4)
-    '0.40'
+    >>> key_of(0.4), key_of(0.425)
+    ('0.40', '0.425')
     """
-    return f"{confidence:.2f}"
+    is_whole = abs(round(confidence, 2) - confidence) < 1e-9
+    return f"{confidence:.2f}" if is_whole else f"{confidence:g}"
 
 
 def sail_plan(

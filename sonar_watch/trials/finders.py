@@ -16,7 +16,7 @@ from sonar_watch.detection.weights import WeightsEntry, find_weights
 from sonar_watch.errors import NoWeightsError
 from sonar_watch.pipeline.finder import CLASSICAL, classical_confidence, open_finder
 from sonar_watch.records import ByteImage, FrameGeometry, SourceRef, WaterColumnFrame
-from sonar_watch.trials.recording import LOWEST_CONFIDENCE
+from sonar_watch.trials.recording import LOWEST_CONFIDENCE, expect_kept
 from sonar_watch.watercolumn.pictures import PictureOptions, normalise
 from sonar_watch.watercolumn.raster import RasterOptions
 
@@ -75,7 +75,11 @@ def open_picture_finder(
     ------
     WeightsError
         There are no such weights.
+    ConfigurationError
+        Their working threshold is below `recording.LOWEST_CONFIDENCE`.
     """
+    working = working_confidence(options)
+    expect_kept([working])
     finder = open_finder(replace(options, confidence=LOWEST_CONFIDENCE))
 
     def find(images: Sequence[ByteImage]) -> list[Detections]:
@@ -85,7 +89,7 @@ def open_picture_finder(
         yield Finder(
             name=finder.weights,
             sha256=finder.weights_sha256,
-            confidence=working_confidence(options),
+            confidence=working,
             find=_read_first(find, pictures) if encoding == "picture" else _shown_as(showing, find),
         )
     finally:

@@ -16,6 +16,7 @@ from typing import Any
 
 from sonar_watch.association.tracker import PlumeTracker, TrackerOptions
 from sonar_watch.daemon import Watch
+from sonar_watch.errors import ConfigurationError
 from sonar_watch.records import EventChange, GeolocatedFrame
 from sonar_watch.settings import Settings
 from sonar_watch.simulation.cruise import Survey
@@ -101,6 +102,22 @@ def _trial_settings(settings: Settings, folder: Path) -> Settings:
         detector=replace(settings.detector, confidence=LOWEST_CONFIDENCE),
         pipeline=replace(settings.pipeline, evidence=False),
     )
+
+
+def expect_kept(confidences: Iterable[float]) -> None:
+    """Refuse thresholds about which a recording cannot be asked.
+
+    Raises
+    ------
+    ConfigurationError
+        One is below `LOWEST_CONFIDENCE`: less sure boxes are not kept.
+    """
+    lowest = min(confidences, default=1.0)
+    if lowest < LOWEST_CONFIDENCE:
+        raise ConfigurationError(
+            f"confidence: expected {LOWEST_CONFIDENCE:g} or more, received {lowest:g}: less sure "
+            "boxes are not kept for scoring"
+        )
 
 
 def changes_at(

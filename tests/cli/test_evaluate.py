@@ -150,6 +150,18 @@ def test_a_night_is_told_kept_and_recorded(
     assert [Path(row["plot"]).name for row in rows if "plot" in row] == ["false_alerts.png"]
 
 
+def test_a_working_threshold_between_two_of_the_sweep_is_scored_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(campaign, "sail_all", _quiet_nights)
+    words = ["--nights", "1", "--confidence", "0.425", "--config", str(_config(tmp_path))]
+    assert main(["evaluate", *words]) == 0
+    rows = lines(capsys)
+    assert {row["working_confidence"] for row in rows} == {0.425}
+    assert [row["confidence"] for row in rows[:-1]].count(0.425) == 1
+    assert [0.425, 0.0] in rows[-1]["false_alerts_per_hour"]
+
+
 def test_the_classical_detector_sails_beside(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from sonar_watch.detection.detections import Detections
 from sonar_watch.detection.detector import DetectorOptions
+from sonar_watch.errors import ConfigurationError
 from sonar_watch.images import write_png
 from sonar_watch.learning.annotations import write_dataset, write_labels
 from sonar_watch.learning.evaluation import collect
@@ -56,6 +57,15 @@ def test_the_detector_without_a_network_needs_no_weights() -> None:
         assert (finder.name, finder.sha256, finder.confidence) == ("classical", "classical", 0.35)
         (found,) = finder.find([np.zeros((40, 60), np.uint8)])
         assert (len(found), found.class_names) == (0, ("signal", "noise"))
+
+
+def test_a_threshold_below_what_is_kept_is_refused() -> None:
+    options = DetectorOptions(weights="classical", confidence=0.03)
+    with (
+        pytest.raises(ConfigurationError, match=r"expected 0\.05 or more, received 0\.03"),
+        open_picture_finder(options),
+    ):
+        pass
 
 
 def test_the_working_threshold_is_the_one_a_watch_chooses() -> None:

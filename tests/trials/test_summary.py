@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sonar_watch.errors import FormatError
+from sonar_watch.errors import ConfigurationError, FormatError
 from sonar_watch.provenance import code_hash
 from sonar_watch.settings import Settings
 from sonar_watch.trials import campaign
@@ -71,6 +71,13 @@ def test_the_figures_that_count_at_sea() -> None:
     assert place["semi_major_over_footprint"]["median"] == 2.0
     assert both["time_to_alert_s"]["median"] == 30.0
     assert (both["empty_flagged"]["hits"], both["empty_flagged"]["of"]) == (4, 80)
+
+
+def test_a_second_event_of_a_pass_keeps_nobody_waiting() -> None:
+    late = replace(told("a"), event_id="f", waited_s=300.0)
+    twice = outcome(told={"0.40": (late, told("a"), told("b")), "0.60": ()})
+    waited = summarise([twice, replace(twice, plan=Plan(seed=2))], 0.4)["time_to_alert_s"]
+    assert waited == {"median": 30.0, "p95": 30.0, "of": 4}
 
 
 def test_positions_are_told_by_depth() -> None:
@@ -139,6 +146,8 @@ def test_a_cut_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     run(Settings())
     assert sailed == [2]
     sailed.clear()
+    with pytest.raises(ConfigurationError, match=r"confidence: expected 0\.05 or more"):
+        run(Settings(), at=(0.03, 0.4))
     run(Settings(), at=(0.4, 0.5))
     run(replace(Settings(), detector=replace(Settings().detector, iou=0.9)))
     assert sailed == [1, 2, 3, 4] * 2
