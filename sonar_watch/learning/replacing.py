@@ -230,7 +230,8 @@ def install(candidate: WeightsEntry, old: WeightsEntry, folder: Path) -> Weights
     The files get names of their own, then the manifest is exchanged in one step: a watch that
     starts meanwhile finds the old weights or the new, whole. The old files stay, so that the old
     manifest (kept as MANIFEST.yaml.old) brings them back. The old false-alert table and scores do
-    not go over to the new ones: they were measured with others.
+    not go over to the new ones: they were measured with others. What the old ones were trained
+    on (`domain`) does, where the candidate says nothing of it.
 
     Raises
     ------
@@ -252,6 +253,7 @@ def install(candidate: WeightsEntry, old: WeightsEntry, folder: Path) -> Weights
         files=files,
         false_alerts_per_hour=(),
         false_alert_hours=0.0,
+        domain=candidate.domain or old.domain,
         scores={"on": "not measured since the fine-tuning"} if old.scores else {},
     )
     models = read_manifest(folder)
