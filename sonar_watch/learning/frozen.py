@@ -63,10 +63,12 @@ class FrozenSurveys:
     truth_sha256: Mapping[str, str] = field(default_factory=dict)
 
     def __contains__(self, survey: str) -> bool:
-        if any(fnmatchcase(survey, pattern) for pattern in self.patterns):
+        # Disks that know no case give the same file back under another name.
+        name, patterns = survey.casefold(), [pattern.casefold() for pattern in self.patterns]
+        if any(fnmatchcase(name, pattern) for pattern in patterns):
             return True
         # An injected survey is called after its background: "em710_karoline-inj-17".
-        if any(survey.startswith(f"{pattern}-") for pattern in self.patterns):
+        if any(name.startswith(f"{pattern}-") for pattern in patterns):
             return True
         return any(self.reserves(int(seed)) for seed in _SEED.findall(survey))
 
@@ -165,11 +167,7 @@ def refuse_shared_surveys(data: Path) -> None:
     FormatError
         A broken dataset or truth file.
     """
-    dataset = read_dataset(data)
-    train, val = (
-        {*dataset.surveys.get(split, ()), *_surveys_in(data.parent / "truth" / f"{split}.jsonl")}
-        for split in ("train", "val")
-    )
+    train, val = surveys_of(data, "train"), surveys_of(data, "val")
     if not train:
         logger.warning("%s: names no surveys: nobody can tell whether its splits are honest, or "
                        "whether it holds what is kept for tests", data)
@@ -180,15 +178,19 @@ def refuse_shared_surveys(data: Path) -> None:
         )
 
 
-def surveys_of(data: Path) -> frozenset[str]:
-    """Return the surveys that a set names in its file and in its truth.
+def surveys_of(data: Path, split: str | None = None) -> frozenset[str]:
+    """Return the surveys that a set, or one split of it, names in its file and in its truth.
 
     Raises
     ------
     FormatError
         A broken dataset or truth file.
     """
-    named = {name for names in read_dataset(data).surveys.values() for name in names}
+    known = read_dataset(data).surveys
+    if split is not None:
+        told = _surveys_in(data.parent / "truth" / f"{split}.jsonl")
+        return frozenset({*known.get(split, ()), *told})
+    named = {name for names in known.values() for name in names}
     return frozenset(named | _surveys_told(data.parent))
 
 

@@ -110,8 +110,8 @@ def fine_tune(
     ------
     ConfigurationError
         Nothing was reviewed, the base holds what is kept for tests, `frozen` may not decide (see
-        `replacing.expect_judge`) or holds surveys that were reviewed, `out` holds an earlier
-        fine-tuning, or the folder of the weights cannot be written.
+        `replacing.expect_judge`) or holds surveys that were reviewed or that the base trains on,
+        `out` holds an earlier fine-tuning, or the folder of the weights cannot be written.
     FormatError, JournalError, WeightsError, InferenceError
         Reviews, sets, journal or weights that cannot be used.
     """
@@ -145,6 +145,11 @@ def _expect_ready(options: FineTuneOptions, entry: WeightsEntry, folder: Path) -
             "new folder"
         )
     truth = expect_judge(options.frozen, options.split, options.judge)
+    if shared := sorted(surveys_of(options.base, "train") & surveys_of(options.frozen)):
+        raise ConfigurationError(
+            f"{options.base} and {options.frozen} share {', '.join(shared[:5])}: expected a "
+            "frozen set of surveys that nothing was learned from"
+        )
     entry.file("torch").read()
     expect_writable(folder)
     return truth

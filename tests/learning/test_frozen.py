@@ -46,7 +46,7 @@ def tell(root: Path, split: str, *lines: dict[str, object]) -> Path:
     [("em710_karoline", True), ("em710_karoline-inj-3", True), ("em710_karoline2", False),
      ("em710_heincke", False), ("frozen-000001", True), ("sim-900-000001", True),
      ("sim-899-000999", False), ("inj-950-000001", True), ("sim-1-000950", False), ("", False),
-     ("sim-700-000001", True)],
+     ("sim-700-000001", True), ("EM710_Karoline-inj-3", True)],
 )
 def test_a_survey_is_kept_by_its_name_or_its_seed(survey: str, kept: bool) -> None:
     assert (survey in KEPT) is kept

@@ -129,7 +129,7 @@ def unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
         folder.mkdir(parents=True)
         for file in old.files.values():
             shutil.copyfile(file.path, folder / file.path.name)
-        write_manifest(folder, {name: replace(old, trained_on=facts.trained_on)})
+        write_manifest(folder, {name: replace(old, trained_on=facts.trained_on, domain={})})
         return read_manifest(folder)[name]
 
     monkeypatch.setattr(fine_tuning, "train", train)
@@ -171,12 +171,16 @@ def test_weights_that_are_no_worse_take_the_place_of_the_old(
     options: FineTuneOptions, models: Path, unchanged: None
 ) -> None:
     settings = settings_for(models)
-    before = read_manifest(models)[settings.detector.weights]
+    before = replace(
+        read_manifest(models)[settings.detector.weights], domain={"depth_m": ((30.0, 4000.0),)}
+    )
+    write_manifest(models, {before.name: before})
     outcome = fine_tune(settings, options)
     assert outcome.comparison.accepted
     after = read_manifest(models)[settings.detector.weights]
     after.check()
     assert "fine-tuned on 2 confirmed and 1 rejected frames" in after.trained_on
+    assert after.domain == before.domain  # alerts go on saying `out_of_domain`
     assert after.file("openvino").path != before.file("openvino").path
     assert (models / "MANIFEST.yaml.old").exists()
     before.check()  # the old ones are still there
@@ -252,6 +256,20 @@ def test_a_survey_that_was_reviewed_may_not_judge(
     with pytest.raises(ConfigurationError, match="expected no survey that was reviewed"):
         fine_tune(settings_for(models), replace(options, frozen=frozen))
     assert not options.out.exists()
+
+
+def test_a_survey_of_the_base_may_not_judge(options: FineTuneOptions, models: Path) -> None:
+    names = {"train": ["sim-1-000001", "line7"], "val": ["line8"]}
+    base = make_set(options.out.parent / "named", surveys=names)
+    frozen, apart = (
+        make_set(options.out.parent / name, 4, frozen=True, surveys={"val": [name]})
+        for name in ("line7", "line8")
+    )
+    with pytest.raises(ConfigurationError, match=r"share line7: expected a frozen set"):
+        fine_tune(settings_for(models), replace(options, base=base, frozen=frozen))
+    with pytest.raises(ConfigurationError, match="too few to decide"):  # line8 is not learned from
+        fine_tune(settings_for(models), replace(options, base=base, frozen=apart,
+                                                judge=JudgeOptions()))
 
 
 def test_a_folder_that_cannot_be_written_is_said_before_the_training(
