@@ -49,7 +49,8 @@ PICTURES   evaluate SET/dataset.yaml [--split test] [--plots DIR]
 CRUISES    evaluate --cruises 100 --out DIR        what counts at sea, on simulated cruises
            evaluate --nights 24 --out DIR          false alerts of nights without one plume
              --record                              ... into the MANIFEST.yaml of the weights
-           evaluate CRUISE --cruise REPLAY         events of a replay beside a cruise's truth
+           evaluate CRUISE --cruise REPLAY         events of a replay beside a cruise's truth, and
+                                                   its boxes where truth_boxes.jsonl has them
            evaluate --injected FILE... --cruises N plumes put into real pings, and those as they are
   Cruises run in memory through the same watch as at sea. What is in DIR is not sailed again.
 

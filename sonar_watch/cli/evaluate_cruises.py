@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sonar_watch.cli.common import existing
-from sonar_watch.cli.evaluate_pictures import tell, tried_settings
+from sonar_watch.cli.evaluate_pictures import table_of, tell, tried_settings
 from sonar_watch.cli.output import print_json
 from sonar_watch.cli.sailing import Sailed, keep_summary, sail
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.table import Table
 
     from sonar_watch.settings import Settings
@@ -20,13 +22,28 @@ if TYPE_CHECKING:
 
 
 def score_replay(options: argparse.Namespace) -> int:
-    """Score the events of a replay on the simulated cruise that was replayed."""
+    """Score the events and the boxes of a replay on the simulated cruise that was replayed."""
     from sonar_watch.trials import replayed
 
     existing(options.cruise / "alerts.jsonl")
     row = replayed.score_replay(existing(options.data), options.cruise)
-    tell([row], lambda: [_replay_table(row)])
+    rows = list(_box_rows(options.data, options.cruise))
+    tell([row, *rows], lambda: [_replay_table(row), *([table_of(rows)] if rows else [])])
     return 0
+
+
+def _box_rows(cruise: Path, replay: Path) -> Iterator[dict[str, Any]]:
+    """Yield the scores of boxes, as of pictures; none where nobody knows what swaths hold."""
+    from sonar_watch.learning.evaluation import MATCHINGS, report_rows
+    from sonar_watch.trials.replayed_boxes import judge_replay
+
+    boxes = judge_replay(cruise, replay)
+    if boxes is None:
+        return
+    head = {"weights": replay.name, "swaths_left_out": boxes.left_out}
+    for judgement, matching in zip(boxes.judged, MATCHINGS, strict=True):
+        for row in report_rows(judgement, matching, boxes.confidence):
+            yield {**head, **row}
 
 
 def _replay_table(row: dict[str, Any]) -> Table:

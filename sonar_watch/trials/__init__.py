@@ -5,7 +5,8 @@ memory through the same watch as at sea, `nights` long ones without plumes, `inj
 the pings of real files, `campaign` many of any kind side by side, and `summary` says what they
 come to: recall, false alerts, errors.
 `measured` keeps the false alerts of nights with the weights. `replayed` sets a replay beside its
-cruise. `picks` and `agreement` set people's picks beside each other and beside a watch.
+cruise, `replayed_boxes` its single boxes. `picks` and `agreement` set people's picks beside each
+other and beside a watch.
 """
 
 from sonar_watch.trials.events import (

@@ -59,11 +59,37 @@ def score_replay(cruise: Path, replay: Path) -> dict[str, Any]:
         A line of `alerts.jsonl` is not an alert.
     """
     truth, alerts = read_truth(cruise), read_alerts(replay / "alerts.jsonl")
-    boxes, found = cruise / "truth_boxes.jsonl", replay / "detections.jsonl"
-    if not (boxes.exists() and found.exists()):
+    seen, found = read_seen(cruise), read_found(replay)
+    if seen is None or found is None:
         return _by_feet(truth, alerts)
-    seen = _parsed(boxes, lambda body: _seen(body, truth["lines"]))
-    return _by_swaths(truth, alerts, seen, _parsed(found, _frame))
+    return _by_swaths(truth, alerts, seen, found)
+
+
+def read_seen(cruise: Path) -> list[SeenSwath] | None:
+    """Return what was truly in each swath of a cruise, None where that is not told.
+
+    Raises
+    ------
+    FormatError
+        A broken line, or no `truth.json`.
+    """
+    path = cruise / "truth_boxes.jsonl"
+    if not path.exists():
+        return None
+    lines = read_truth(cruise)["lines"]
+    return _parsed(path, lambda body: _seen(body, lines))
+
+
+def read_found(replay: Path) -> list[GeolocatedFrame] | None:
+    """Return what a replay found in each swath, without positions; None where that is not told.
+
+    Raises
+    ------
+    FormatError
+        A broken line.
+    """
+    path = replay / "detections.jsonl"
+    return _parsed(path, _frame) if path.exists() else None
 
 
 def _by_swaths(

@@ -14,9 +14,11 @@ from trial_builders import SEEN, START, SURVEY
 
 from sonar_watch.alerts.message import encode_alert
 from sonar_watch.alerts.testing import sample_alert
+from sonar_watch.cli import main
 from sonar_watch.errors import FormatError
 from sonar_watch.records import Alert, iso_utc
 from sonar_watch.trials.replayed import score_replay
+from sonar_watch.trials.replayed_boxes import judge_replay
 
 NORTH = SEEN[3]
 
@@ -100,3 +102,40 @@ def test_a_broken_line_is_named(cruise: Path) -> None:
     path.write_text(path.read_text("utf-8") + '{"frame_id": "x"}\n', "utf-8")
     with pytest.raises(FormatError, match=f"line {len(SEEN) + 1}: expected a swath"):
         score_replay(cruise, cruise / "replay")
+
+
+def test_boxes_of_raw_files_are_scored_like_those_of_pictures(
+    cruise: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_swaths(cruise)
+    assert main(["evaluate", str(cruise), "--cruise", str(cruise / "replay")]) == 0
+    _, *rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    def scored(matching: str, contrast: str) -> tuple[int, float, float]:
+        (row,) = (row for row in rows if (row["matching"], row["class"], row["contrast"])
+                  == (matching, "signal", contrast))
+        point = row["at_threshold"]
+        return row["truths"], point["precision"], point["recall"]
+
+    # Found in every swath: on four plumes, on one of 4.9 dB that is ignored, and on a fish
+    assert scored("iou 0.3", "all") == (4, 0.8, 1.0)
+    assert scored("iou 0.3", "8 dB and more") == (2, pytest.approx(2 / 3), 1.0)
+    assert scored("iou 0.5", "all") == (4, 0.0, 0.0)  # they share 0.31
+    assert scored("centre", "5-8 dB") == (2, pytest.approx(2 / 3), 1.0)
+    assert rows[0]["swaths_left_out"] == 0
+
+
+def test_boxes_that_a_veto_turned_down_and_swaths_that_were_not_seen(cruise: Path) -> None:
+    assert judge_replay(cruise, cruise / "replay") is None
+    add_swaths(cruise)
+    path = cruise / "replay" / "detections.jsonl"
+    bodies = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    bodies[3]["detections"][0]["veto"] = "spoke"
+    path.write_text("".join(json.dumps(body) + "\n" for body in bodies[2:]), "utf-8")
+    boxes = judge_replay(cruise, cruise / "replay")
+    assert boxes is not None
+    assert (boxes.left_out, boxes.confidence) == (2, 0.8)
+    assert len(boxes.judged[0].confidence) == 3
+    path.write_text(json.dumps({**bodies[2], "frame_id": "other"}), "utf-8")
+    with pytest.raises(FormatError, match="received 1 others"):
+        judge_replay(cruise, cruise / "replay")
