@@ -86,13 +86,14 @@ def table(
     maps = [_as_map(output, width) for output in outputs]
     found = sorted((one for one in maps if one is not None), key=lambda one: -one.shape[1])
     chosen = anchors or ANCHORS
-    if not found or len(found) != len(outputs) or len(found) > len(chosen):
+    # With a scale missing, nobody can say which anchors belong to which map.
+    if len(found) != len(outputs) or len(found) != len(chosen):
         shapes = ", ".join(str(output.shape) for output in outputs)
         raise InferenceError(
-            f"expected a yolov5 table (n, {width}) or up to {len(chosen)} raw maps, "
-            f"received {shapes}"
+            f"expected a yolov5 table (n, {width}) or {len(chosen)} raw maps, as there are "
+            f"scales of anchors, received {shapes}"
         )
-    parts = [_worked_out(one, input_size, sizes) for one, sizes in zip(found, chosen, strict=False)]
+    parts = [_worked_out(one, input_size, sizes) for one, sizes in zip(found, chosen, strict=True)]
     return np.concatenate(parts)
 
 

@@ -113,6 +113,13 @@ def test_raw_maps_are_worked_out_as_the_network_would(packed: bool) -> None:
     assert len(found) == 3 * (8 * 8 + 4 * 4 + 2 * 2)
 
 
+def test_maps_without_an_anchor_each_are_refused() -> None:
+    maps = [np.zeros((3, 64 // step, 64 // step, 6), np.float32) for step in (8, 16, 32)]
+    with pytest.raises(InferenceError, match=r"or 3 raw maps, as there are scales of anchors"):
+        table(maps[1:], (64, 64), 1)
+    assert len(table(maps[1:], (64, 64), 1, ANCHORS[1:])) == 3 * (4 * 4 + 2 * 2)
+
+
 def test_a_table_is_taken_whatever_else_is_exported() -> None:
     whole = np.zeros((10, 6), np.float32)
     assert table([np.zeros((3, 2, 2, 6), np.float32), whole], (64, 64), 1) is whole
