@@ -15,7 +15,8 @@ from typing import Protocol
 from sonar_watch.detection.detections import ByteImage, Detections
 from sonar_watch.detection.detector import Detector, DetectorOptions, threshold
 from sonar_watch.detection.fallback import FallbackRuntime
-from sonar_watch.errors import NoWeightsError
+from sonar_watch.detection.weights import MANIFEST_NAME, find_weights
+from sonar_watch.errors import NoWeightsError, WeightsError
 from sonar_watch.pipeline.domain import Domain
 from sonar_watch.pipeline.losses import Losses
 from sonar_watch.records import WaterColumnFrame
@@ -23,6 +24,8 @@ from sonar_watch.watercolumn.classical import ClassicalDetector, ClassicalOption
 
 log = logging.getLogger(__name__)
 
+PLUME = "signal"
+"""The class that events are made of."""
 CLASSICAL = "classical"
 """What weights, their hash and the runtime are called when there is no network."""
 
@@ -185,7 +188,7 @@ def open_finder(options: DetectorOptions, losses: Losses | None = None) -> Plume
     Raises
     ------
     WeightsError
-        The weights are not the ones in the manifest, or only others are there.
+        The weights are not the ones in the manifest, know no plumes, or only others are there.
     InferenceError
         No runtime can run them here.
     """
@@ -195,12 +198,24 @@ def open_finder(options: DetectorOptions, losses: Losses | None = None) -> Plume
     wanted, notice = (options, None) if losses is None else losses.choose(options)
     note = (lambda _: None) if losses is None else losses.note
     try:
+        _expect_plumes(wanted)
         detector = Detector(wanted, open_with=partial(FallbackRuntime, note=note))
         return NetworkFinder(detector, options.weights, notice)
     except NoWeightsError as error:
         notice = f"no weights were found, the classical detector looks for plumes: {error}"
         log.critical("%s", notice)
         return ClassicalFinder(classical_confidence(options), notice)
+
+
+def _expect_plumes(options: DetectorOptions) -> None:
+    """Refuse a network of which no box would ever become an event."""
+    entry = find_weights(options.weights, options.models_dir)
+    if entry.head != "classifier" and PLUME not in entry.class_names:
+        raise WeightsError(
+            f"weights {entry.name}: expected a class {PLUME!r}, has {[*entry.class_names]}: no "
+            f"alert would ever come; say in {MANIFEST_NAME} which is the plume's, such as "
+            f"`class_map: {{fluid: {PLUME}}}`"
+        )
 
 
 def classical_confidence(options: DetectorOptions) -> float:

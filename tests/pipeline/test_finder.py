@@ -81,6 +81,19 @@ def test_damaged_weights_and_wrong_names_are_no_reason_to_go_on_without(tmp_path
         open_finder(DetectorOptions(weights="plum-n", models_dir=tmp_path))
 
 
+def test_a_network_that_knows_no_plumes_is_refused(tmp_path: Path) -> None:
+    theirs = WeightsEntry(
+        name="theirs", files={"onnx": WeightsFile(path=tmp_path / "a.onnx", sha256="0" * 64)},
+        classes=("fluid",), input_size=(32, 32), head="yolov5",
+    )
+    write_manifest(tmp_path, {"theirs": theirs})
+    with pytest.raises(WeightsError, match=r"has \['fluid'\]: no alert would ever come"):
+        open_finder(DetectorOptions(weights="theirs", models_dir=tmp_path))
+    write_manifest(tmp_path, {"theirs": replace(theirs, class_map={"fluid": "signal"})})
+    with pytest.raises(WeightsError, match=r"a\.onnx"):  # there is no such file, but it would do
+        open_finder(DetectorOptions(weights="theirs", models_dir=tmp_path, device="cpu"))
+
+
 def test_the_second_opinion_looks_where_nothing_was_found() -> None:
     frame = a_frame()
     opinion = ClassicalFinder(0.2)._classical.find(frame)
