@@ -10,9 +10,14 @@ from typing import Any
 
 from sonar_watch.detection.detections import ByteImage, Detections
 from sonar_watch.errors import ConfigurationError
-from sonar_watch.learning.intervals import share_interval
 from sonar_watch.learning.matching import Judgement, Matching, Selection, judge, match
-from sonar_watch.learning.scores import OperatingPoint, Scores, f1_interval, score
+from sonar_watch.learning.scores import (
+    OperatingPoint,
+    Scores,
+    f1_interval,
+    recall_interval,
+    score,
+)
 from sonar_watch.learning.truth import TruthSet, from_detections, read_picture, read_truth_set
 
 __all__ = [
@@ -239,7 +244,6 @@ def _tier(tier: Tier, plume: str, kind: str = "") -> Selection:
 def _row(judgement: Judgement, selection: Selection, confidence: float) -> dict[str, Any]:
     scores = score(judgement, selection)
     point = _said(scores, confidence)
-    found = round((point["recall"] or 0.0) * scores.truths)
     return {
         "images": int(selection.pictures(judgement).sum()),
         "truths": scores.truths,
@@ -247,7 +251,7 @@ def _row(judgement: Judgement, selection: Selection, confidence: float) -> dict[
         "images_empty": scores.images_empty,
         "at_threshold": {
             **point,
-            "recall_95": share_interval(found, scores.truths),
+            "recall_95": recall_interval(judgement, selection, confidence),
             "f1_95": f1_interval(judgement, selection, confidence),
         },
         "best": _said(scores, scores.best.confidence),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sonar_watch.learning.intervals import resampled_interval
+from sonar_watch.learning.intervals import resampled_interval, share_interval
 from sonar_watch.learning.matching import (
     NOTHING,
     BoolArray,
@@ -202,11 +202,33 @@ def f1_interval(
 
     With one survey, or nothing asked for, it says nothing: then it is 0 to 1.
     """
+    parts = _parts(judgement, selection, confidence)
+    if len(parts) < 2 or not parts[:, 2].any():
+        return 0.0, 1.0
+    return resampled_interval(parts, lambda sums: _share(2 * sums[:, 0], sums[:, 1:].sum(axis=1)))
+
+
+def recall_interval(
+    judgement: Judgement, selection: Selection, confidence: float
+) -> tuple[float, float]:
+    """Return the 95 % interval of recall at a threshold.
+
+    Pictures of one survey are alike: it is no narrower than what surveys drawn anew give, nor
+    than that of as many objects apart (Wilson). With one survey it is the latter alone.
+    """
+    parts = _parts(judgement, selection, confidence)
+    hits, _, truths = parts.sum(axis=0) if len(parts) else (0, 0, 0)
+    low, high = share_interval(int(hits), int(truths))
+    if len(parts) < 2 or not truths:
+        return low, high
+    least, most = resampled_interval(parts, lambda sums: _share(sums[:, 0], sums[:, 2]))
+    return min(low, least), max(high, most)
+
+
+def _parts(judgement: Judgement, selection: Selection, confidence: float) -> FloatArray:
+    """Return hits, found boxes and true boxes of each survey, shape (surveys, 3)."""
     counted = _count(judgement, selection)
     names, survey = np.unique(np.array(judgement.surveys, str), return_inverse=True)
-    selected = np.unique(survey[selection.pictures(judgement)])
-    if len(selected) < 2 or not counted.asked.any():
-        return 0.0, 1.0
     kept = counted.confidence >= confidence
     places = survey[counted.picture[kept]]
     parts = np.stack([
@@ -214,7 +236,8 @@ def f1_interval(
         np.bincount(places, minlength=len(names)),
         np.bincount(survey[judgement.true_picture[counted.asked]], minlength=len(names)),
     ], axis=1).astype(float)
-    used = parts[selected]
-    return resampled_interval(
-        used, lambda sums: 2 * sums[:, 0] / np.maximum(sums[:, 1] + sums[:, 2], 1)
-    )
+    return np.asarray(parts[np.unique(survey[selection.pictures(judgement)])], float)
+
+
+def _share(part: FloatArray, whole: FloatArray) -> FloatArray:
+    return np.asarray(part / np.maximum(whole, 1), float)

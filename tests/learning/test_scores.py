@@ -21,7 +21,7 @@ from sonar_watch.learning.evaluation import (
     sweep_rows,
 )
 from sonar_watch.learning.matching import Judgement, Matching, Selection, judge
-from sonar_watch.learning.scores import f1_interval, score
+from sonar_watch.learning.scores import f1_interval, recall_interval, score
 from sonar_watch.learning.truth import PictureTruth, TrueObject
 
 NAMES = ("signal", "noise")
@@ -190,6 +190,20 @@ def test_the_interval_of_f1_comes_from_surveys() -> None:
     assert low < 2 / 3 < high
     assert f1_interval(judged(*good[:1]), Selection(), 0.5) == (0.0, 1.0)
     assert f1_interval(judged(*good), Selection(), 0.95) == (0.0, 0.0)
+
+
+def test_many_pictures_of_few_surveys_do_not_make_recall_certain() -> None:
+    """Ten pictures each of two surveys, all found in the one and none in the other."""
+    apart = [
+        (picture(plume(0, 9.0), survey=name), boxes)
+        for name, boxes in (("good", found((0, 0.9))), ("bad", found())) for _ in range(10)
+    ]
+    assert recall_interval(judged(*apart), Selection(), 0.5) == (0.0, 1.0)
+    alike = [(picture(plume(0, 9.0), survey=f"s-{n}"), found((0, 0.9))) for n in range(20)]
+    low, high = recall_interval(judged(*alike), Selection(), 0.5)
+    assert (low, high) == (pytest.approx(0.839, abs=1e-3), 1.0)  # Wilson: 20 of 20
+    assert recall_interval(judged(*alike[:1]), Selection(), 0.5)[1] == 1.0
+    assert recall_interval(judged((picture(), found())), Selection(), 0.5) == (0.0, 1.0)
 
 
 def test_one_survey_of_a_kind_says_nothing_of_that_kind() -> None:
