@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sonar_watch.cli.common import existing
@@ -15,12 +17,16 @@ if TYPE_CHECKING:
 
     from sonar_watch.trials.plans import Plan
 
+log = logging.getLogger(__name__)
+
 
 def score_injected(options: argparse.Namespace) -> int:
     """Sail over real water; print what it comes to at every threshold, by kind and by file."""
     from sonar_watch.trials.injected import summarise_kinds
 
-    sailed = sail(options, tried_settings(options), _plans(options), options.out)
+    settings, plans = tried_settings(options), _plans(options)
+    _tell_unreserved(options.injected, settings.detector.models_dir)
+    sailed = sail(options, settings, plans, options.out)
     rows = [
         {**sailed.tried, **row} for confidence in sailed.confidences
         for row in summarise_kinds(sailed.outcomes, confidence)
@@ -28,6 +34,17 @@ def score_injected(options: argparse.Namespace) -> int:
     tell(rows, lambda: [_table(rows, sailed.working)])
     keep_summary(rows, options.out)
     return 0
+
+
+def _tell_unreserved(files: Sequence[Path], models_dir: Path | None) -> None:
+    """Warn of files that training may have seen: only what is reserved has it never."""
+    from sonar_watch.learning.frozen import FROZEN_NAME, known_frozen
+
+    kept = known_frozen(models_dir)
+    for path in files:
+        if path.stem not in kept:
+            log.warning("%s: not kept from training by any %s: good figures on it may be memory",
+                        path.name, FROZEN_NAME)
 
 
 def _plans(options: argparse.Namespace) -> list[Plan]:

@@ -34,13 +34,16 @@ def test_kinds_and_files_have_rows_of_their_own(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(campaign, "sail_all", quiet)
+    monkeypatch.setenv("SONAR_WATCH_MODELS", str(tmp_path))
+    (tmp_path / "frozen.yaml").write_text("surveys: [b]\n", "utf-8")
     files = [tmp_path / "a.wcd", tmp_path / "b.kmwcd"]
     for path in files:
         path.touch()
     words = ["--injected", *map(str, files), "--cruises", "3", "--swaths", "20",
              "--weights", "classical", "--confidence", "0.3", "--out", str(tmp_path)]
     assert main(["evaluate", *words]) == 0
-    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    told = capsys.readouterr()
+    rows = [json.loads(line) for line in told.out.splitlines()]
     at = [row for row in rows if row["confidence"] == 0.3]
     assert [(row["kind"], row["survey"], row["cruises"]) for row in at] == [
         ("injected", "all", 3), ("injected", "a", 2), ("injected", "b", 1),
@@ -49,6 +52,8 @@ def test_kinds_and_files_have_rows_of_their_own(
     ]
     assert {row["working_confidence"] for row in rows} == {0.3}
     assert at[0]["empty_flagged"]["hits"] == 3
+    assert "a.wcd: not kept from training by any frozen.yaml" in told.err
+    assert "b.kmwcd" not in told.err
     assert json.loads((tmp_path / "summary.json").read_text("utf-8")) == rows
 
 
