@@ -19,7 +19,8 @@ DEFAULTS = {
 
 _TRIED = ("weights", "encoding", "confidence", "plots", "out")
 _SAILED = (*_TRIED, "seed", "depth", "family", "workers", "keep_old")
-_INJECTED = (*(set(_SAILED) - {"family", "plots"}), "contrast", "swaths")
+_INJECTED = (*(set(_SAILED) - {"family", "plots"}), "baseline", "contrast",
+             "swaths")
 USED = {
     "DATA": (*_TRIED, "split", "baseline"),
     "--cruise": ("cruise",),

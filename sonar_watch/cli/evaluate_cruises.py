@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sonar_watch.cli.common import existing
 from sonar_watch.cli.evaluate_pictures import table_of, tell, tried_settings
 from sonar_watch.cli.output import print_json
-from sonar_watch.cli.sailing import Sailed, keep_summary, sail
+from sonar_watch.cli.sailing import Sailed, keep_summary, sail, sail_classical
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.table import Table
 
-    from sonar_watch.settings import Settings
     from sonar_watch.trials.plans import Plan
 
 
@@ -71,7 +69,8 @@ def score_simulated(options: argparse.Namespace) -> int:
         tried_weights(settings.detector)  # before hours of sailing for nothing
     sailed = sail(options, settings, plans, options.out)
     rows = [sailed.row(confidence) for confidence in sailed.confidences]
-    rows += _classical_row(options, settings, plans)
+    classical = sail_classical(options, settings, plans)
+    rows += [classical.row(classical.working)] if classical else []
     night = _night_row(options, sailed)
     tell([*rows, *night], lambda: [_table(rows, sailed.working), *map(_night_table, night)])
     keep_summary([*rows, *night], options.out)
@@ -85,20 +84,6 @@ def score_simulated(options: argparse.Namespace) -> int:
         for path in draw_cruises(mine, sailed.working, options.plots):
             print_json({"plot": str(path)})
     return 0
-
-
-def _classical_row(
-    options: argparse.Namespace, settings: Settings, plans: Sequence[Plan]
-) -> list[dict[str, Any]]:
-    """Return the detector without a network at its own threshold, when that is asked for."""
-    from sonar_watch.pipeline.finder import CLASSICAL
-
-    if not options.baseline or settings.detector.weights == CLASSICAL:
-        return []
-    detector = replace(settings.detector, weights=CLASSICAL, confidence="auto")
-    out = options.out / CLASSICAL if options.out is not None else None
-    sailed = sail(options, replace(settings, detector=detector), plans, out)
-    return [sailed.row(sailed.working)]
 
 
 def _plans(options: argparse.Namespace) -> list[Plan]:

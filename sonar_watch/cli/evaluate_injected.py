@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sonar_watch.cli.common import existing
 from sonar_watch.cli.evaluate_pictures import tell, tried_settings
-from sonar_watch.cli.sailing import keep_summary, sail
+from sonar_watch.cli.sailing import Sailed, keep_summary, sail, sail_classical
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -22,18 +22,21 @@ log = logging.getLogger(__name__)
 
 def score_injected(options: argparse.Namespace) -> int:
     """Sail over real water; print what it comes to at every threshold, by kind and by file."""
-    from sonar_watch.trials.injected import summarise_kinds
-
     settings, plans = tried_settings(options), _plans(options)
     _tell_unreserved(options.injected, settings.detector.models_dir)
     sailed = sail(options, settings, plans, options.out)
-    rows = [
-        {**sailed.tried, **row} for confidence in sailed.confidences
-        for row in summarise_kinds(sailed.outcomes, confidence)
-    ]
-    tell(rows, lambda: [_table(rows, sailed.working)])
-    keep_summary(rows, options.out)
+    rows = [row for confidence in sailed.confidences for row in _rows(sailed, confidence)]
+    classical = sail_classical(options, settings, plans)
+    beside = _rows(classical, classical.working) if classical else []
+    tell([*rows, *beside], lambda: [_table(one) for one in (rows, beside) if one])
+    keep_summary([*rows, *beside], options.out)
     return 0
+
+
+def _rows(sailed: Sailed, confidence: float) -> list[dict[str, Any]]:
+    from sonar_watch.trials.injected import summarise_kinds
+
+    return [{**sailed.tried, **row} for row in summarise_kinds(sailed.outcomes, confidence)]
 
 
 def _tell_unreserved(files: Sequence[Path], models_dir: Path | None) -> None:
@@ -61,9 +64,10 @@ def _plans(options: argparse.Namespace) -> list[Plan]:
     return injected_plans(files, options.cruises, template)
 
 
-def _table(rows: Sequence[dict[str, Any]], working: float) -> Table:
+def _table(rows: Sequence[dict[str, Any]]) -> Table:
     from rich.table import Table
 
+    working = rows[0]["working_confidence"]
     table = Table(
         "kind", "survey", "swaths", "hours", "event recall", "false\nalerts", "per hour\n95 %",
         "error m\nmedian, 95 %", "in ellipse", "empty\nflagged",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +58,19 @@ def sail(
         weights=settings.detector.weights, working=working, confidences=confidences,
         outcomes=tuple(outcomes),
     )
+
+
+def sail_classical(
+    options: argparse.Namespace, settings: Settings, plans: Sequence[Plan]
+) -> Sailed | None:
+    """Sail the plans without a network as well, at its own threshold, when that is asked for."""
+    from sonar_watch.pipeline.finder import CLASSICAL
+
+    if not options.baseline or settings.detector.weights == CLASSICAL:
+        return None
+    detector = replace(settings.detector, weights=CLASSICAL, confidence="auto")
+    out = options.out / CLASSICAL if options.out is not None else None
+    return sail(options, replace(settings, detector=detector), plans, out)
 
 
 def keep_summary(rows: Sequence[dict[str, Any]], out: Path | None) -> None:

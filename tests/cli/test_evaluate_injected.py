@@ -18,13 +18,13 @@ from sonar_watch.trials.plans import Plan
 
 def quiet(plans: Sequence[Plan], settings: Settings, **rest: Any) -> list[Outcome]:
     """Nothing told, whatever is sailed."""
-    assert settings.detector.weights == "classical"
     keys = [key_of(confidence) for confidence in rest["confidences"]]
     return [
         Outcome(
             plan=plan, sounder="em710", depth_m=210.0, swaths=plan.swaths, hours=0.5, cpu_ms=9.0,
-            weights="classical", config="", code="", encoding="layers", runtime="test", empty=10,
-            empty_flagged=dict.fromkeys(keys, 1), passes=(), told=dict.fromkeys(keys, ()),
+            weights=settings.detector.weights, config="", code="", encoding="layers",
+            runtime="test", empty=10, empty_flagged=dict.fromkeys(keys, 1), passes=(),
+            told=dict.fromkeys(keys, ()),
         )
         for plan in plans
     ]
@@ -55,6 +55,21 @@ def test_kinds_and_files_have_rows_of_their_own(
     assert "a.wcd: not kept from training by any frozen.yaml" in told.err
     assert "b.kmwcd" not in told.err
     assert json.loads((tmp_path / "summary.json").read_text("utf-8")) == rows
+
+
+def test_the_classical_detector_sails_beside(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(campaign, "sail_all", quiet)
+    (tmp_path / "a.wcd").touch()
+    words = ["--injected", str(tmp_path / "a.wcd"), "--cruises", "1", "--confidence", "0.3"]
+    assert main(["evaluate", *words, "--baseline"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    beside = [row for row in rows if row["weights"] == "classical"]
+    assert [(row["kind"], row["survey"]) for row in beside] == [
+        (kind, survey) for kind in ("injected", "deepened", "real") for survey in ("all", "a")
+    ]
+    assert {row["confidence"] for row in beside} == {beside[0]["working_confidence"]}
 
 
 @pytest.mark.parametrize(
