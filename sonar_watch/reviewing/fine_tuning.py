@@ -132,6 +132,12 @@ def fine_tune(
     )
     comparison = compare(old, new)
     installed = install(candidate, entry, folder) if comparison.accepted else None
+    if installed is not None and (coming := threshold(settings.detector)) != confidence:
+        log.warning(
+            "weights %s: judged at confidence %g, the watch works at %g until their false alerts "
+            "are measured: expected `detector.confidence: %g` until `evaluate --nights --record`",
+            entry.name, confidence, coming, confidence,
+        )  # fmt: skip
     return Outcome(
         reviewed=reviewed, comparison=comparison, candidate=candidate, installed=installed
     )

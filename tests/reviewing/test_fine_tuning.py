@@ -192,12 +192,13 @@ def test_the_table_of_the_old_weights_does_not_go_over(
     settings = settings_for(models)
     name = settings.detector.weights
     measured = replace(
-        read_manifest(models)[name], false_alerts_per_hour=((0.4, 0.02),), false_alert_hours=50.0
+        read_manifest(models)[name], false_alerts_per_hour=((0.6, 0.02),), false_alert_hours=50.0
     )
     write_manifest(models, {name: measured})
     assert fine_tune(settings, options).installed is not None
     assert read_manifest(models)[name].false_alerts_per_hour == ()
     assert "false-alert table was measured with the old weights" in caplog.text
+    assert "judged at confidence 0.6, the watch works at 0.4 until" in caplog.text
 
 
 def worse(change: dict[str, float]) -> Callable[..., PlumeScores]:
