@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sonar_watch.errors import ConfigurationError
 
@@ -11,6 +11,13 @@ _POSITIVE = (
     "swath_spacing_m", "gate_sigmas", "gate_m", "reach_m", "along_gate_m", "end_after_m",
     "gone_after_m", "end_after_s", "unplaced_gap_s", "default_sigma_m", "site_radius_m",
 )
+
+_USUAL_STEP_M = 25.0
+_OF_STEP = {
+    "swath_spacing_m": 1.0, "spread_m": 0.4, "gate_m": 2.4, "reach_m": 4.0, "along_gate_m": 2.0,
+    "gone_after_m": 6.0, "end_after_m": 10.0,
+}
+"""Least values in steps from swath to swath: what the defaults are at 25 m apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +104,18 @@ class TrackerOptions:
         self._check_ranges()
         self._check_counts()
         self._check_reachable()
+
+    def at_pace(self, step_m: float) -> TrackerOptions:
+        """Return the options for swaths this many metres apart.
+
+        In deep water the ship sails as far from swath to swath as a beam is wide: what is near
+        is then what is a few swaths away. Up to 25 m apart nothing changes.
+        """
+        if step_m <= _USUAL_STEP_M:
+            return self
+        least = {name: share * step_m for name, share in _OF_STEP.items()}
+        return replace(self, **{name: max(value, getattr(self, name))
+                                for name, value in least.items()})
 
     def _check_ranges(self) -> None:
         for name in _POSITIVE:

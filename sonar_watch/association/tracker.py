@@ -12,7 +12,7 @@ from sonar_watch.association.gating import nearest, share_out
 from sonar_watch.association.options import TrackerOptions
 from sonar_watch.association.sightings import counts, foot_of, measured, sighting_of
 from sonar_watch.association.sites import SiteIndex
-from sonar_watch.association.track import Track, apart_m, begin_track
+from sonar_watch.association.track import Place, Track, apart_m, begin_track
 from sonar_watch.association.track_state import restore_track, track_state
 from sonar_watch.errors import FormatError
 from sonar_watch.records import (
@@ -30,6 +30,9 @@ STATE_VERSION = 1
 DISORDER = timedelta(seconds=60)
 """Frames this much out of order are late, not of another time."""
 
+_LONGEST_STEP_M, _STEPS = 150.0, 6
+"""Farther is a gap in the line, not the way from swath to swath; how many steps are kept."""
+
 
 @dataclass(slots=True)
 class _Stream:
@@ -41,6 +44,26 @@ class _Stream:
 
     now: datetime
     tracks: list[Track] = field(default_factory=list)
+    ship: Place | None = None
+    steps_m: list[float] = field(default_factory=list)
+    """From swath to swath, the last few."""
+
+    @property
+    def step_m(self) -> float:
+        """Metres from swath to swath lately: of two swaths a ping one takes no way.
+
+        The third largest, so that a jump of the position, there and back, widens nothing.
+        """
+        return sorted(self.steps_m)[-3] if len(self.steps_m) > 2 else 0.0
+
+    def sail(self, frame: GeolocatedFrame) -> None:
+        """Take in how far the ship came since the last swath; a gap in the line is no step."""
+        if frame.navigation is None:
+            return
+        here = (frame.navigation.latitude, frame.navigation.longitude)
+        if self.ship is not None and (sailed := apart_m(self.ship, here)) < _LONGEST_STEP_M:
+            self.steps_m = [*self.steps_m, sailed][-_STEPS:]
+        self.ship = here
 
 
 class PlumeTracker:
@@ -67,6 +90,7 @@ class PlumeTracker:
         Frames may come a few seconds out of order; a frame must come once.
         """
         stream = self._streams.setdefault(self._name_of(frame), _Stream(frame.time_utc))
+        stream.sail(frame)
         if not stream.now - DISORDER < frame.time_utc < stream.now:
             stream.now = frame.time_utc
         changes = list(self._leave(stream, frame))
@@ -114,6 +138,8 @@ class PlumeTracker:
                 sounder: {
                     "now": iso_utc(stream.now),
                     "tracks": [track_state(track) for track in stream.tracks],
+                    "ship": stream.ship,
+                    "steps_m": stream.steps_m,
                 }
                 for sounder, stream in self._streams.items()
             },
@@ -138,7 +164,11 @@ class PlumeTracker:
             tracker = cls(options, SiteIndex.restore(options.site_radius_m, state["sites"]))
             for sounder, stream in state["streams"].items():
                 tracks = [restore_track(row) for row in stream["tracks"]]
-                tracker._streams[sounder] = _Stream(parse_utc(stream["now"]), tracks)
+                ship = stream.get("ship")
+                tracker._streams[sounder] = _Stream(
+                    parse_utc(stream["now"]), tracks, tuple(ship) if ship else None,
+                    [float(step) for step in stream.get("steps_m", ())],
+                )
         except (KeyError, TypeError, ValueError) as error:
             raise FormatError(f"tracker state is not whole: {error!r}") from error
         return tracker
@@ -154,7 +184,7 @@ class PlumeTracker:
         stream.tracks = staying
 
     def _is_over(self, track: Track, stream: _Stream, frame: GeolocatedFrame) -> bool:
-        options = self.options
+        options = self.options.at_pace(stream.step_m)
         silent_s = (stream.now - track.last_seen_utc).total_seconds()
         longest_s = options.unplaced_gap_s if track.foot is None else options.end_after_s
         return (
@@ -174,25 +204,27 @@ class PlumeTracker:
 
     def _turn_down(self, stream: _Stream, frame: GeolocatedFrame) -> None:
         """Count the vetoed detections beside known plumes."""
+        options = self.options.at_pace(stream.step_m)
         for detection in frame.detections:
             if detection.veto is None or not measured(detection):
                 continue
-            foot = foot_of(detection, frame, self.options)
-            index = nearest(foot, stream.tracks, frame.time_utc, self.options)
+            foot = foot_of(detection, frame, options)
+            index = nearest(foot, stream.tracks, frame.time_utc, options)
             if index is not None:
                 stream.tracks[index].turn_down(detection.veto)
 
     def _see(self, stream: _Stream, frame: GeolocatedFrame) -> None:
         """Give every plume what the swath showed of it, or that it showed nothing."""
-        feet = [foot_of(d, frame, self.options) for d in frame.detections if counts(d)]
-        matches = share_out(feet, stream.tracks, frame.time_utc, self.options)
+        options = self.options.at_pace(stream.step_m)
+        feet = [foot_of(d, frame, options) for d in frame.detections if counts(d)]
+        matches = share_out(feet, stream.tracks, frame.time_utc, options)
         for index, track in enumerate(stream.tracks):
             if index in matches.known:
-                track.see(frame, sighting_of(matches.known[index]), self.options)
+                track.see(frame, sighting_of(matches.known[index]), options)
             else:
-                track.pass_by(frame, self.options)
+                track.pass_by(frame, options)
         stream.tracks += [
-            begin_track(frame, sighting_of(group), self.options) for group in matches.fresh
+            begin_track(frame, sighting_of(group), options) for group in matches.fresh
         ]
 
     def _confirm(self, stream: _Stream) -> list[EventChange]:
@@ -217,7 +249,7 @@ class PlumeTracker:
         return [
             track for track in stream.tracks
             if track is not candidate and track.here is not None and candidate.here is not None
-            and apart_m(track.here, candidate.here) <= self.options.gate_m
+            and apart_m(track.here, candidate.here) <= self.options.at_pace(stream.step_m).gate_m
         ]
 
     def _absorb(self, whole: Track, part: Track, stream: _Stream) -> None:

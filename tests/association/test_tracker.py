@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import pytest
 from passes import (
+    KNOT,
     ORIGIN,
     START,
     Plume,
@@ -96,6 +97,29 @@ def test_strands_are_one_event(strands, half_width_m):
         assert len(found) == 1
         assert apart_m(found[0], plume) < 15
         assert found[0].width_m > 30
+
+
+@pytest.mark.parametrize("step_m", [50.0, 65.0, 80.0])
+def test_deep_plumes_are_told_though_swaths_lie_far_apart(step_m):
+    """At 3500 m a ping takes 16 s and a beam is 60 m wide: four swaths show a plume."""
+    cycle_s = 16.0
+    deep = [Plume(east_m=600, north_m=20, half_length_m=2 * step_m, half_width_m=40)]
+    ships = straight(length_m=4000, knots=step_m / cycle_s / KNOT, cycle_s=cycle_s,
+                     start=(0, -2000))
+    told = [run(ships, deep, noise_m=20, seed=seed, half_fan_m=6000, hit=1.0)
+            for seed in range(20)]
+    assert sum("new" in kinds(changes) for changes in told) >= 16
+
+
+def test_a_jump_of_the_position_widens_nothing():
+    tracker = PlumeTracker(TrackerOptions())
+    frames = make_pass(straight(length_m=100), [])
+    jumped = replace(frames[5], navigation=make_fix(
+        frames[5].time_utc, position_at(*ORIGIN, (100.0, -560.0))))
+    for frame in (*frames[:5], jumped, *frames[6:]):
+        tracker.update(frame)
+        (stream,) = tracker._streams.values()
+        assert tracker.options.at_pace(stream.step_m) == tracker.options
 
 
 @pytest.mark.parametrize("second", [(300, 0), (200, 100), (270, 75)])
