@@ -265,18 +265,18 @@ class Watch:
         Raises
         ------
         SonarWatchError
-            The detector refuses its options: nothing is changed.
+            A stage refuses its options: nothing is changed.
         """
         change = reload_settings(self._asked, wanted)
         new = change.settings
-        self.detector.retune(new.detector)
+        stages = self._stages_now
+        tracker = PlumeTracker.restore(new.tracker, stages.tracker.state())
+        self.detector.retune(new.detector)  # the last that may refuse
         self._asked = new
         self.settings = replace(new, detector=as_opened(new.detector, self.detector))
         self._provenance = replace(self._provenance, config=self.settings.fingerprint)
-        stages, tracker = self._stages_now, self._stages_now.tracker
-        stages.vetoes, stages.position = new.vetoes, new.position
+        stages.vetoes, stages.position, stages.tracker = new.vetoes, new.position, tracker
         stages.provenance = self._provenance
-        stages.tracker = PlumeTracker.restore(new.tracker, tracker.state())
         return change
 
     def stop(self, *_: object) -> None:

@@ -19,6 +19,9 @@ _OF_STEP = {
 }
 """Least values in steps from swath to swath: what the defaults are at 25 m apart."""
 
+MOST_RADIUS_M = 10_000.0
+"""Of a site: what is further apart is no one place."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackerOptions:
@@ -120,6 +123,8 @@ class TrackerOptions:
     def _check_ranges(self) -> None:
         for name in _POSITIVE:
             _expect(0 < getattr(self, name) < math.inf, f"{name}: expected more than 0", self, name)
+        most_m = f"site_radius_m: expected less than {MOST_RADIUS_M:g}"
+        _expect(self.site_radius_m < MOST_RADIUS_M, most_m, self, "site_radius_m")
         for name in ("spread_m", "strand_gap_m", "update_interval_s", "lean_slope",
                      "lean_along"):
             _expect(0 <= getattr(self, name) < math.inf, f"{name}: expected 0 or more", self, name)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from sonar_watch.association.options import MOST_RADIUS_M
 from sonar_watch.association.plane import (
     Covariance,
     circle,
@@ -65,8 +66,10 @@ class SiteIndex:
     """
 
     def __init__(self, radius_m: float = 50.0) -> None:
-        if not 0 < radius_m < 10_000:
-            raise ConfigurationError(f"site radius: expected 0 to 10000 m, received {radius_m}")
+        if not 0 < radius_m < MOST_RADIUS_M:
+            raise ConfigurationError(
+                f"site radius: expected 0 to {MOST_RADIUS_M:g} m, received {radius_m}"
+            )
         self.radius_m = radius_m
         self._sites: dict[str, Site] = {}
         self._cells: dict[_Cell, list[str]] = {}

@@ -38,6 +38,7 @@ def test_an_empty_file_is_good() -> None:
         ("- a\n", "line 1: settings: expected keys and values"),
         ("tracker: [\n", "not YAML"),
         ("tracker:\n  confirm_swaths: 9\n  of_swaths: 6\n", "line 1: tracker"),
+        ("tracker:\n  site_radius_m: 20000\n", "site_radius_m: expected less than 10000"),
         ("log_level: loud\n", "line 1: log_level"),
         ("raster: {}\ntracker: {}\nraster: {}\n", "line 3: raster stands in line 1 already"),
         ("sources:\n  raw:\n  - path: a\n  - path: b\n", "a name of its own"),
