@@ -130,7 +130,8 @@ class NavigationHold:
             if isinstance(held, _Held) and held.source == end.source:
                 model = held.swath.sounder.partition("-")[0]
                 system = held.swath.unit.partition("-")[0]
-                line = PurePath(held.swath.source.file).stem
+                file = held.swath.source.file
+                line = end.line if end.line == file else PurePath(file).stem
                 said = (end.sounder, model), (end.unit, system), (end.line, line)
                 is_over = all(word in ("", its) for word, its in said)
                 held.settled = held.settled or is_over

@@ -35,8 +35,8 @@ class LineEnd:
         First word of the swaths' `unit`, its system number: several of one model may send side by
         side; "" = all of the model.
     line : str
-        Stem of the files of that line: two sounders of one model may write side by side; "" = all
-        of the sounder.
+        Stem of the files of that line, or host that sends: two sounders of one model may write, or
+        send, side by side; "" = all of the sounder.
     checkpoint : mapping
         What the journal stores when everything before is stored.
     """

@@ -80,7 +80,8 @@ class KmallFeedSource:
     The datagrams are those of files, and so are ids, pings and navigation. Swaths that are sent
     in parts are joined, whatever their order; one that lacks a part is dropped whole and told.
     Each sounder is a stream of its own (see `SounderStream`), merged by data time; two of one
-    model are told apart by their system number.
+    model are told apart by their system number and by the host that sends. `MOST_SOUNDERS` are
+    heard at once; one that fell silent makes room for another.
 
     Parameters
     ----------
@@ -114,7 +115,8 @@ class KmallFeedSource:
         self._framing = KmallFraming()
         self._complaints = Complaints(options.name)
         self._untold: list[SourceItem] = []
-        self._streams: dict[str, SounderStream] = {}
+        self._streams: dict[tuple[str, str], SounderStream] = {}
+        self._counted_before: dict[str, int] = {}
         self._merger = Merger(name=options.name, clock=clock)
         self._taken_until_s = clock()
         self._gave = False
@@ -149,7 +151,7 @@ class KmallFeedSource:
             "lost_parts": 0,
         }
         failing = {"failing": 1} if self._listener.failing else {}
-        return add_counts([here, failing, self._merger.counts()])
+        return add_counts([here, failing, self._counted_before, self._merger.counts()])
 
     def close(self) -> None:
         """End the thread and close the socket."""
@@ -179,7 +181,8 @@ class KmallFeedSource:
 
     def _stream(self, header: Header, sender: str) -> SounderStream:
         sounder = f"{header.sounder}-{header.system}"
-        if sounder not in self._streams:
+        if (sounder, sender) not in self._streams:
+            self._make_room()
             if len(self._streams) >= MOST_SOUNDERS:
                 raise FormatError(f"more than {MOST_SOUNDERS} sounders: {sounder} is left out")
             _log.info("%s: hears %s from %s", self.name, sounder, sender)
@@ -187,9 +190,19 @@ class KmallFeedSource:
                 source=self.name, sounder=sounder, sender=sender, ledger=self._ledger,
                 silent_limit_s=self._options.silent_limit_s,
             )
-            self._streams[sounder] = stream
+            self._streams[sounder, sender] = stream
             self._merger.add(stream)
-        return self._streams[sounder]
+        return self._streams[sounder, sender]
+
+    def _make_room(self) -> None:
+        """Forget a silent sounder when there are too many: anybody may send what looks like one."""
+        if len(self._streams) < MOST_SOUNDERS:
+            return
+        for key, stream in self._streams.items():
+            if stream.is_silent and self._merger.remove(stream):
+                self._counted_before = add_counts([self._counted_before, stream.counts()])
+                del self._streams[key]
+                return
 
 
 def is_wanted(data: bytes) -> bool:

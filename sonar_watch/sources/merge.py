@@ -100,6 +100,13 @@ class Merger:
         """Merge one more source from now on."""
         self._lanes.append(Lane(source, live=self._live))
 
+    def remove(self, source: Source) -> bool:
+        """Merge a source no longer; return False, and go on, while something of it waits."""
+        lane = next(lane for lane in self._lanes if lane.source is source)
+        if not lane.queue:
+            self._lanes.remove(lane)
+        return not lane.queue
+
     @property
     def exhausted(self) -> bool:
         """True when every source is exhausted and all is handed on."""

@@ -63,7 +63,8 @@ class SounderStream:
     time.
 
     The first datagrams of a line say where the transducer sits and how fast sound is. A watch
-    that starts in the middle of a line knows them from the journal, where they are kept.
+    that starts in the middle of a line knows them from the journal, where they are kept for each
+    sender; one that never said them, such as a spare computer, has the last of that sounder.
 
     Parameters
     ----------
@@ -98,6 +99,7 @@ class SounderStream:
         self._ready: list[SourceItem] = []
         self._recent: deque[str] = deque(maxlen=_RECENT)
         self._setup: dict[str, bytes] = {}
+        self._said: set[str] = set()
         self._bytes = self._held_bytes = 0
         self._lost_parts = self._dropped = self._without_setup = 0
         self._navigation_s = float("-inf")
@@ -108,6 +110,11 @@ class SounderStream:
     def held(self) -> int:
         """Swaths that wait for navigation, or for an earlier one."""
         return len(self._swaths)
+
+    @property
+    def is_silent(self) -> bool:
+        """True when nothing came for long, and all that waited was handed on."""
+        return self._arrived_s is None and not self._ready
 
     def take(self, kind: str, data: bytes, arrived_s: float) -> None:
         """Take one whole datagram, or a part of one, that arrived at `arrived_s` by the clock."""
@@ -173,8 +180,9 @@ class SounderStream:
 
     def _set_up(self, whole: Datagram) -> None:
         """Take an installation or a profile; first decode what was measured with the last one."""
-        if self._setup.get(whole.kind, b"")[BODY:] == whole.data[BODY:]:
+        if whole.kind in self._said and self._setup[whole.kind][BODY:] == whole.data[BODY:]:
             return
+        self._said.add(whole.kind)
         for waiting in self._swaths:
             self._decode(waiting)
         self._ready += self._decoder.decode(whole)
@@ -238,8 +246,10 @@ class SounderStream:
         while self._swaths:
             self._hand_on_first()
         model, _, system = self._sounder.partition("-")
-        self._ready.append(LineEnd(source=self.name, sounder=model, unit=system))
-        _log.info("%s: %s is silent", self.name, self._sounder)
+        self._ready.append(
+            LineEnd(source=self.name, sounder=model, unit=system, line=self._sender)
+        )
+        _log.info("%s: %s at %s is silent", self.name, self._sounder, self._sender)
 
     def _tell_lost(self, lost: list[Lost]) -> None:
         for each in lost:
@@ -253,20 +263,27 @@ class SounderStream:
         self._ready += self._complaints.add(self._sender, reason)
 
     @property
-    def _key(self) -> str:
-        return f"{self.name}/{self._sounder}/setup"
+    def _keys(self) -> tuple[str, str]:
+        """Where the journal keeps what was set up: by this sender, and by whichever said it."""
+        sounder = f"{self.name}/{self._sounder}"
+        return f"{sounder}/{self._sender}/setup", f"{sounder}/setup"
 
     def _remember(self) -> None:
         """Let the journal keep what was set up: the end of no line carries it there."""
         value = {kind: base64.b64encode(data).decode() for kind, data in self._setup.items()}
-        checkpoint = {"key": self._key, "value": value}
-        self._ready.append(
-            LineEnd(source=self.name, sounder=_SETUP_KEPT, checkpoint=checkpoint)
-        )
+        for key in self._keys:
+            checkpoint = {"key": key, "value": value}
+            self._ready.append(
+                LineEnd(source=self.name, sounder=_SETUP_KEPT, checkpoint=checkpoint)
+            )
 
     def _recall(self) -> None:
-        known: Any = self._ledger.checkpoint(self._key)
-        if not isinstance(known, dict):
+        known: Any = None
+        for key in self._keys:
+            known = self._ledger.checkpoint(key)
+            if isinstance(known, dict):
+                break
+        else:
             return
         for kind in _SETUP:
             try:
@@ -274,5 +291,7 @@ class SounderStream:
                 if data:
                     self._decoder.decode(Datagram(kind=kind, data=data, offset=0))
                     self._setup[kind] = data
+                    if key == self._keys[0]:
+                        self._said.add(kind)
             except (FormatError, ValueError, TypeError) as error:
-                _log.warning("%s: what was set up before cannot be read: %s", self._key, error)
+                _log.warning("%s: what was set up before cannot be read: %s", key, error)

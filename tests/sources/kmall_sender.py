@@ -77,11 +77,15 @@ def packets_of(
 
 
 class Sender:
-    """Sends packets to a port of this host, or to a group by way of the loopback."""
+    """Sends packets to a port of this host, or to a group by way of the loopback.
 
-    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+    `address` is where they come from: any of 127.0.0.0/8 does for another computer.
+    """
+
+    def __init__(self, port: int, host: str = "127.0.0.1", address: str = "127.0.0.1") -> None:
         self._place = host, port
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind((address, 0))
         loopback = socket.inet_aton("127.0.0.1")
         self._socket.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, loopback)
 

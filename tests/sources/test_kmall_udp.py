@@ -250,7 +250,7 @@ def test_silence_lets_everything_go_once(listen: Any, wake: threading.Event) -> 
     parts = packets_of([encode_mwc(make_ping(7, START))], largest=PART)
     with Sender(source.port) as sender:
         sender.send(parts[0], header(), water_column_bytes(START, 1))
-        poll_until(source, lambda items: len(items) == 2 and source.counts()["backlog"] == 1, wake)
+        poll_until(source, lambda items: len(items) == 4 and source.counts()["backlog"] == 1, wake)
         clock.pass_by(NAVIGATION_WAIT_S / 2 + 1)
         items = poll_until(source, enough(1), wake)
     ends = [item for item in items if isinstance(item, LineEnd)]
@@ -294,7 +294,7 @@ def test_a_watch_that_starts_amid_a_line_knows_the_installation_from_the_journal
         sender.send(b"the end")
         items = poll_until(before, lambda items: bool(refusals(items)), wake)
     ledger.commit(items)
-    assert len(items) == 3, "each change is kept once"
+    assert len(items) == 5, "each change is kept once, for this sender and for all"
     for known, depth_m in ((ledger, 5.0), (Ledger(), 0.0)):
         source = listen(known)
         with Sender(source.port) as sender:
