@@ -16,6 +16,7 @@ from typing import NamedTuple
 from sonar_watch.errors import ConfigurationError
 from sonar_watch.formats.nmea import LONGEST_LINE, split_datagram
 from sonar_watch.records import SourceItem
+from sonar_watch.sources.connecting import connect
 from sonar_watch.sources.sentences import SentenceReader
 
 _log = logging.getLogger(__name__)
@@ -207,7 +208,7 @@ class NmeaTcpSource:
         self._stopping.set()
         with self._taken:
             self._taken.notify_all()
-        self._thread.join(CONNECT_S + _CLOSE_S)  # looking up a name may take longer
+        self._thread.join(_CLOSE_S)  # looking up a name may take longer
 
     def _take(self) -> _Gulp | None:
         with self._lock:
@@ -230,9 +231,9 @@ class NmeaTcpSource:
 
     def _connect_and_read(self) -> str:
         """Read until the connection ends; return why it did."""
-        place = (self._options.host, self._options.port)
+        host, port = self._options.host, self._options.port
         try:
-            with socket.create_connection(place, timeout=CONNECT_S) as connection:
+            with connect(host, port, limit_s=CONNECT_S, stopping=self._stopping) as connection:
                 connection.settimeout(_LOOK_UP_S)
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
                 return self._read(connection)
