@@ -8,6 +8,7 @@
     +-- NavigationError     no usable position, heading or time                (ValueError)
     +-- WeightsError        weights missing, or not the ones in the manifest   (OSError)
     |   +-- NoWeightsError          there are none at all
+    |   +-- UnknownWeightsError     there are others: a wrong name, and so a ConfigurationError, too
     +-- InferenceError      the runtime could not run the network              (RuntimeError)
     |   +-- DeviceMemoryError         the device has too little memory: run less at once
     |   +-- DeviceLostError           the device is gone: only a new process may help
@@ -66,6 +67,10 @@ class WeightsError(SonarWatchError, OSError):
 
 class NoWeightsError(WeightsError):
     """No manifest of weights was found anywhere: not even other ones are known."""
+
+
+class UnknownWeightsError(WeightsError, ConfigurationError):
+    """Weights that are named by no manifest, though all that should are there: a wrong name."""
 
 
 class InferenceError(SonarWatchError, RuntimeError):

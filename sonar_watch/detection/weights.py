@@ -61,7 +61,7 @@ from typing import Any, Literal
 
 import yaml
 
-from sonar_watch.errors import NoWeightsError, WeightsError
+from sonar_watch.errors import NoWeightsError, UnknownWeightsError, WeightsError
 
 logger = logging.getLogger(__name__)
 
@@ -366,8 +366,10 @@ def find_weights(name: str, models_dir: Path | None = None) -> WeightsEntry:
     ------
     NoWeightsError
         No manifest on the way names any model.
+    UnknownWeightsError
+        None names this one.
     WeightsError
-        None names this one, or one that should is broken.
+        None does, and the folder that the environment names is away; or a manifest is broken.
     """
     folders = model_folders(models_dir)
     known: list[str] = []
@@ -379,8 +381,11 @@ def find_weights(name: str, models_dir: Path | None = None) -> WeightsEntry:
             logger.debug("weights %s from %s", name, folder)
             return models[name]
         known += models
-    missing = WeightsError if known else NoWeightsError
-    raise missing(
+    # A folder that is away may be mounted when it is tried again; a wrong name stays wrong.
+    named = models_dir is None and bool(os.environ.get(MODELS_VARIABLE))
+    is_away = named and not (folders[0] / MANIFEST_NAME).is_file()
+    missing = WeightsError if is_away else UnknownWeightsError
+    raise (missing if known else NoWeightsError)(
         f"weights {name!r}: named by no {MANIFEST_NAME} in {', '.join(map(str, folders))}; "
         f"known there: {', '.join(known) or 'none'}"
     )

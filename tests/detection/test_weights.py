@@ -8,6 +8,7 @@ import pytest
 
 from sonar_watch.detection.weights import (
     MANIFEST_NAME,
+    MODELS_VARIABLE,
     WeightsEntry,
     WeightsFile,
     find_weights,
@@ -15,7 +16,7 @@ from sonar_watch.detection.weights import (
     read_manifest,
     write_manifest,
 )
-from sonar_watch.errors import WeightsError
+from sonar_watch.errors import ConfigurationError, WeightsError
 
 SHA_OF_ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
@@ -83,6 +84,18 @@ def test_a_given_folder_is_the_only_one(tmp_path: Path) -> None:
     write_manifest(tmp_path, {"other": make_entry(tmp_path, "other")})
     with pytest.raises(WeightsError, match=rf"'plume-n': named by no .* in {tmp_path}; .*other"):
         find_weights("plume-n", tmp_path)
+
+
+def test_a_wrong_name_is_a_wrong_setting_and_a_folder_that_is_away_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(MODELS_VARIABLE, str(tmp_path))
+    with pytest.raises(WeightsError, match="known there: plume") as away:
+        find_weights("mine")
+    assert not isinstance(away.value, ConfigurationError)
+    write_manifest(tmp_path, {"other": make_entry(tmp_path, "other")})
+    with pytest.raises(ConfigurationError, match="known there: other"):
+        find_weights("mine")
 
 
 @pytest.mark.parametrize(

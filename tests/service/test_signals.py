@@ -95,9 +95,17 @@ def test_settings_are_read_anew_and_bad_ones_refused(service: Service) -> None:
     assert service.end()[0] == 0
 
 
-def test_a_bad_configuration_ends_it_for_good(service: Service) -> None:
-    service.config.write_text("sources: {}\n")
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("sources: {}\n", "sources: nothing to watch"),
+        ("detector: {weights: nosuch}\nsources: {images: [{path: in}]}\n",
+         "weights 'nosuch': named by no"),
+    ],
+)
+def test_a_bad_configuration_ends_it_for_good(service: Service, wrong: str, said: str) -> None:
+    service.config.write_text(wrong)
     service.start()
     assert service.process is not None
     assert service.process.wait(90) == 78
-    assert service.log().startswith("<3>sonar-watch: sources: nothing to watch")
+    assert service.log().startswith(f"<3>sonar-watch: {said}")
