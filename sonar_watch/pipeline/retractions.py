@@ -41,6 +41,7 @@ class Retractions:
         self._ledger = ledger
         self._reviews = Reviews(ledger.path.with_name(REVIEWS_NAME))
         self._stamp: tuple[int, int, int] | None = None
+        self._told = ""
         self._rejected: list[str] = []
         self._looked_at = -1
 
@@ -58,12 +59,14 @@ class Retractions:
         stamp = _stamp(self._reviews.path)  # before reading: what comes meanwhile is read again
         if stamp == self._stamp:
             return False
-        self._stamp = stamp
         try:
             last = self._reviews.last()
-        except JournalUnavailableError as error:
-            log.error("what people rejected is not taken back: %s", error)
+        except JournalUnavailableError as error:  # tried again: a new mode is no new stamp
+            if str(error) != self._told:
+                self._told = str(error)
+                log.error("what people rejected is not taken back: %s", error)
             return False
+        self._stamp, self._told = stamp, ""
         self._rejected = [key for key, one in last.items() if one["verdict"] == "rejected"]
         return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -109,4 +110,21 @@ def test_a_file_that_cannot_be_read_stops_nothing(
     assert caplog.text.count("is not taken back") == 1
     reviews.path.rmdir()
     judge(reviews, "rejected")
+    assert len(retractions.due()) == 1
+
+
+def test_a_file_that_can_be_read_again_as_it_was_is_read(
+    journal: Journal, reviews: Reviews, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No handles left for a while, or a mode put right: the file itself has not changed."""
+    journal.commit([], [sample_alert(1)])
+    judge(reviews, "rejected")
+    retractions = Retractions(journal)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
+    try:
+        assert [retractions.due() for _ in range(3)] == [[]] * 3
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert caplog.text.count("is not taken back") == 1
     assert len(retractions.due()) == 1
