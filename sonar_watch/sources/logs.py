@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import logging
 import re
 import time
@@ -12,13 +13,20 @@ from pathlib import Path
 from sonar_watch.errors import ConfigurationError, FormatError
 from sonar_watch.formats.nmea import split_log_line
 from sonar_watch.records import SourceItem, printable
-from sonar_watch.sources.scan import FolderScan
+from sonar_watch.sources.scan import FolderScan, changed_s
 from sonar_watch.sources.sentences import SentenceReader
 from sonar_watch.sources.source import data_time_s
 
 _log = logging.getLogger(__name__)
 
 BYTES_PER_READ = 1 << 16
+BEHIND_PER_POLL = 4
+"""Live, so many logs that have more to read are read on in one poll: a tenth of a second each.
+Half of them are those written last, which tell of now."""
+
+QUIET_S = 60.0
+"""A log read to its end that has not grown for so long is looked at every `rescan_s` alone."""
+
 _LOG_LINE = re.compile(
     rb"^\S*[ \t]*\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*[ \t,;]+[^\s$]*[$\\]", re.MULTILINE
 )
@@ -67,11 +75,13 @@ def is_navigation_log(path: Path) -> bool:
 class _Tail:
     """One log file and how far it has been read."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, now_s: float) -> None:
         self.path = path
         self.name = printable(path.name)
+        self.written_s = changed_s(path)
         self.last_s = float("-inf")
         self.at_end = False
+        self.looked_s = self.grown_s = now_s
         self.told = ""
         self._offset = 0
         self._rest = b""
@@ -106,7 +116,8 @@ def _with_offsets(text: bytes, start: int) -> list[tuple[int, str]]:
 class NmeaLogSource:
     """Gives the navigation in a log file, or in all those of a folder.
 
-    Live, files are followed as they grow and new ones are found. Finite, the file that is
+    Live, files are followed as they grow and new ones are found; a cruise has hundreds, and no
+    poll reads more than some of those that lie there at the start. Finite, the file that is
     furthest behind in data time is read next, so that instruments stay side by side.
 
     Parameters
@@ -131,7 +142,7 @@ class NmeaLogSource:
         self._tails: dict[Path, _Tail] = {}
         self._sentences = SentenceReader(options.name)
         if options.path.is_file():
-            self._tails[options.path] = _Tail(options.path)
+            self._tails[options.path] = _Tail(options.path, clock())
 
     @property
     def name(self) -> str:
@@ -159,29 +170,30 @@ class NmeaLogSource:
 
     def poll(self) -> list[SourceItem]:
         """Return the navigation of the lines that are new."""
-        self._look()
+        now_s = self._clock()
+        self._look(now_s)
         items: list[SourceItem] = []
-        for tail in self._turn():
-            items += self._read(tail)
+        for tail in self._turn(now_s):
+            items += self._read(tail, now_s)
         return items
 
     def close(self) -> None:
         """Nothing to close: files are open only while they are read."""
 
-    def _look(self) -> None:
+    def _look(self, now_s: float) -> None:
         """Find files: a single one may appear later, too."""
         single = self._options.path
         if single.is_file():
             if single not in self._tails:
-                self._tails[single] = _Tail(single)
+                self._tails[single] = _Tail(single, now_s)
             return
         if not self._live and self._scan.passes:
             return
-        found = self._scan.step(self._clock())
+        found = self._scan.step(now_s)
         for path in found or ():
             known = path in self._tails or not path.match(self._options.pattern)
             if not known and is_navigation_log(path):
-                self._tails[path] = _Tail(path)
+                self._tails[path] = _Tail(path, now_s)
         if found is not None and self._live:
             self._forget_gone(set(found))
 
@@ -191,13 +203,25 @@ class NmeaLogSource:
             if not self._scan.hides(path):
                 del self._tails[path]
 
-    def _turn(self) -> list[_Tail]:
-        if self._live:
-            return list(self._tails.values())
-        behind = [tail for tail in self._tails.values() if not tail.at_end]
-        return [min(behind, key=lambda tail: tail.last_s)] if behind else []
+    def _turn(self, now_s: float) -> list[_Tail]:
+        """Return the files to read now."""
+        behind = sorted((tail for tail in self._tails.values() if not tail.at_end),
+                        key=lambda tail: tail.last_s)  # fmt: skip
+        if not self._live:
+            return behind[:1]
+        newest = heapq.nlargest(BEHIND_PER_POLL // 2, behind, key=lambda tail: tail.written_s)
+        oldest = [tail for tail in behind if tail not in newest]
+        followed = [tail for tail in self._tails.values()
+                    if tail.at_end and self._is_due(tail, now_s)]  # fmt: skip
+        return followed + newest + oldest[: BEHIND_PER_POLL - len(newest)]
 
-    def _read(self, tail: _Tail) -> list[SourceItem]:
+    def _is_due(self, tail: _Tail, now_s: float) -> bool:
+        """Return True for a file read to its end that may have grown."""
+        looked_s = now_s - tail.looked_s
+        return now_s - tail.grown_s < QUIET_S or looked_s >= self._options.rescan_s
+
+    def _read(self, tail: _Tail, now_s: float) -> list[SourceItem]:
+        tail.looked_s = now_s
         try:
             lines = tail.read(final=not self._live)
         except OSError as error:
@@ -207,6 +231,7 @@ class NmeaLogSource:
             tail.at_end = True  # live: looked for again at the next turn
             return []
         tail.told = ""
+        tail.grown_s = now_s if lines else tail.grown_s
         items: list[SourceItem] = []
         for offset, line in lines:
             items += self._parse(tail, offset, line)
