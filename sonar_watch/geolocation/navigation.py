@@ -9,8 +9,8 @@ still to come cannot alter its fix. `covers` says when, on these assumptions:
 
 - one instrument's samples come in order of time (a late or repeated one is sorted in, but
   `covers` may by then have said yes);
-- an instrument known to the track is waited for until it has spoken past the instant, for
-  `wait_s` of data time at most: one that falls further behind the others counts as silent;
+- an instrument known to the track is waited for until it has spoken past the instant, or has
+  fallen `wait_s` of data time behind the others: it then counts as silent, and no swath waits;
 - an instrument not heard before is waited for `settle_s`, unless what is at hand has the
   highest rank there is.
 
@@ -163,10 +163,10 @@ class NavigationTrack:
     def covers(self, time_utc: datetime) -> bool:
         """Return whether samples still to come can no longer change what `fix` answers.
 
-        True once the instruments of position and heading have spoken past the instant and no
-        better one is still to be heard, or once others are `wait_s` past it. Where `fix` then
-        answers with `NavigationError`, it will go on doing so. See the module for what is
-        assumed.
+        True once the instruments of position and heading have spoken past the instant, or are
+        silent, and no better one is still to be heard; or once others are `wait_s` past it.
+        Where `fix` then answers with `NavigationError`, it will go on doing so. See the module
+        for what is assumed.
         """
         instant = time_utc.timestamp()
         self._note_asked(instant)
@@ -290,7 +290,9 @@ class NavigationTrack:
         heard_later = self._newest_s >= instant + self._options.settle_s
         for series in self._channels[channel]:
             if series.last_s < instant:
-                return False
+                if self._newest_s < series.last_s + self._options.wait_s:
+                    return False
+                continue  # silent: should it speak again, that is too far off to be interpolated
             if series.between(instant, self._options.max_gap_s):
                 return heard_later or self._is_top(series.sensor)
         if not needed:

@@ -297,6 +297,22 @@ def test_covers_waits_for_a_better_instrument_and_then_gives_up():
     assert track.fix(at(1.5)).latitude == 2.0
 
 
+def test_an_instrument_that_has_died_is_waited_for_once_and_not_by_each_swath():
+    """The best position of a ship dies, the next best goes on."""
+    track = a_track(a_sample("spo", [0, 1], latitude=1.0, longitude=1.0), wait_s=20.0)
+    waited = {}
+    for second in range(2, 60):
+        track.add(a_sample("nmea:X", [second], latitude=2.0, longitude=2.0, heading_deg=1.0))
+        for ping in range(2, second + 1):
+            if ping not in waited and track.covers(at(ping)):
+                waited[ping] = second - ping
+    assert waited[3] == 21 - 3
+    assert max(wait for ping, wait in waited.items() if ping >= 21) == 1
+    before = track.fix(at(40))
+    track.add(a_sample("spo", [59.5, 60], latitude=1.0, longitude=1.0))
+    assert track.fix(at(40)) == before
+
+
 def test_covers_gives_up_on_a_heading_that_nobody_gives():
     track = a_track(wait_s=20.0)
     for second in range(25):
