@@ -157,6 +157,11 @@ def _expect_secret(path: Path) -> None:
     found = path.stat()
     # One that root keeps for us comes through its group, or a list that looks like one.
     ours = found.st_uid == os.geteuid()
+    if not ours and found.st_uid != 0:
+        raise ConfigurationError(
+            f"{path}: belongs to another user ({found.st_uid}), who may put another key in its "
+            f"place: chown it to this one ({os.geteuid()}), or to root"
+        )
     if found.st_mode & (stat.S_IRWXO | stat.S_IWGRP | (stat.S_IRWXG if ours else 0)):
         raise ConfigurationError(
             f"{path}: others may read this secret key (mode {stat.S_IMODE(found.st_mode):04o}): "

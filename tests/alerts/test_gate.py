@@ -246,6 +246,16 @@ def test_a_secret_that_others_may_read_is_none(server: Path, mode: int) -> None:
     assert load_pair(secret)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a file away")
+def test_a_secret_that_somebody_else_may_exchange_is_none(server: Path) -> None:
+    secret = server / "watch.key_secret"
+    os.chown(secret, 12345, -1)
+    with pytest.raises(ConfigurationError, match=r"another user \(12345\).*chown"):
+        load_pair(secret)
+    os.chown(secret, 0, -1)
+    assert load_pair(secret)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to run as somebody else")
 @pytest.mark.parametrize(("mode", "usable"), [(0o640, True), (0o660, False), (0o644, False)])
 def test_a_secret_that_root_keeps_is_read_through_its_group(mode: int, usable: bool) -> None:
