@@ -22,6 +22,9 @@ _OF_STEP = {
 MOST_RADIUS_M = 10_000.0
 """Of a site: what is further apart is no one place."""
 
+MOST_SWATHS = 10_000
+"""Over which a plume may be looked for."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackerOptions:
@@ -137,6 +140,8 @@ class TrackerOptions:
     def _check_counts(self) -> None:
         _expect(self.confirm_swaths >= 1, "confirm_swaths: expected 1 or more", self,
                 "confirm_swaths")
+        _expect(self.of_swaths <= MOST_SWATHS, f"of_swaths: expected {MOST_SWATHS} or less", self,
+                "of_swaths")
         if self.confirm_swaths > self.of_swaths:
             raise ConfigurationError(
                 f"confirm_swaths {self.confirm_swaths} of of_swaths {self.of_swaths} can never be "

@@ -70,11 +70,12 @@ class FolderOptions:
     pictures: PictureOptions = field(default_factory=PictureOptions)
 
     def __post_init__(self) -> None:
-        if min(self.rescan_s, self.half_written_limit_s, self.silent_limit_s) <= 0:
+        times_s = self.rescan_s, self.half_written_limit_s, self.silent_limit_s
+        if not all(time_s > 0 for time_s in times_s):  # nor NaN
             raise ConfigurationError(
                 f"{self.name}: expected rescan_s, half_written_limit_s and silent_limit_s above 0 s"
             )
-        if self.sidecar_wait_s < 0:
+        if not self.sidecar_wait_s >= 0:
             raise ConfigurationError(f"{self.name}: expected sidecar_wait_s of 0 s or more")
         if not self.patterns:
             raise ConfigurationError(f"{self.name}: expected at least one pattern such as *.png")

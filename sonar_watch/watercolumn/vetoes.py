@@ -76,7 +76,7 @@ class VetoOptions:
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
-            if getattr(self, name) < 0:
+            if not getattr(self, name) >= 0:  # nor NaN
                 raise ConfigurationError(f"{name}: expected >= 0, received {getattr(self, name)}")
 
 
