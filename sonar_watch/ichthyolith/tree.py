@@ -31,6 +31,7 @@ OTHER_PICTURES = frozenset(
 
 _TILE = re.compile(r"(?P<sample>.+)_(?P<slide>[^_]+)_(?P<y>-?\d{1,7})_(?P<x>-?\d{1,7})")
 _STITCHED = re.compile(r"(?P<sample>.+)_(?P<slide>\d{3})")
+_NUMBERED = re.compile(r"0\d{2}")
 _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
 
 
@@ -129,9 +130,9 @@ def _read_folder(root: Path, files: list[Path], problems: list[Problem]) -> Iter
             reason = f"{path.suffix} pictures are not read: expected one of {', '.join(SUFFIXES)}"
             problems.append(_problem(root, path, reason))
     pictures = [path for path in files if path.suffix.lower() in SUFFIXES]
-    has_tiles = any(_TILE.fullmatch(path.stem) for path in pictures)
+    has_tiles = any(_position(path) for path in pictures)
     for path in pictures:
-        if has_tiles and not _TILE.fullmatch(path.stem):
+        if has_tiles and not _position(path):
             reason = "no _<Y>_<X> at the end of its name, as the tiles beside it have"
             problems.append(_problem(root, path, reason))
             continue
@@ -141,9 +142,21 @@ def _read_folder(root: Path, files: list[Path], problems: list[Problem]) -> Iter
             problems.append(_problem(root, path, str(error)))
 
 
+def _position(path: Path) -> re.Match[str] | None:
+    """Return sample, slide and place as a tile's name has them, None for one without a place.
+
+    1149A_17_04_36_001 is slide 001 of sample 1149A_17_04_36, not slide 04 at (36, 1): slides
+    are numbered with leading zeros, places are not unless the slide before them is, too.
+    """
+    found = _TILE.fullmatch(path.stem)
+    if found and _NUMBERED.fullmatch(found["x"]) and not re.fullmatch(r"\d{3}", found["slide"]):
+        return None
+    return found
+
+
 def _read_picture(root: Path, path: Path, *, is_alone: bool) -> _Named:
     width, height = picture_size(path)
-    found = _TILE.fullmatch(path.stem)
+    found = _position(path)
     x, y = (int(found["x"]), int(found["y"])) if found else (0, 0)
     tile = Tile(
         path=path, image=_image_of(root, path), x_px=x, y_px=y, width_px=width, height_px=height

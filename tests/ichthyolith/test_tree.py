@@ -93,6 +93,8 @@ def test_one_tile_given_by_itself(tmp_path: Path) -> None:
         ("tree/Site_1/1A_2/1A_2_whole.png", "Site_1/1A_2/whole"),
         ("tree/1A_2/left.png", "tree/1A_2/left"),
         ("tree/mosaic.png", "tree/tree/mosaic"),
+        ("tree/1149A_17_04_36_001.tif", "tree/1149A_17_04_36/001"),
+        ("tree/Site_1/1179C_24_05_75/1179C_24_05_75_012.tif", "Site_1/1179C_24_05_75/012"),
     ],
 )
 def test_a_stitched_picture_is_a_slide_of_one_tile(tmp_path: Path, path: str, key: str) -> None:
@@ -101,6 +103,17 @@ def test_a_stitched_picture_is_a_slide_of_one_tile(tmp_path: Path, path: str, ke
     assert problems == []
     assert described(slides) == {key: [(0, 0)]}
     assert (slides[0].tiles[0].width_px, slides[0].tiles[0].height_px) == (200, 150)
+
+
+def test_stitched_slides_of_a_sample_with_numbers_in_its_name_stay_apart(tmp_path: Path) -> None:
+    """Taken for tiles at (36, 1) and (36, 2) their objects would be joined."""
+    for number in ("001", "002"):
+        put(tmp_path / f"1149A_17_04_36_{number}.png", LARGE)
+    slides, problems = read_tree(tmp_path)
+    assert problems == []
+    assert [(one.sample, one.slide) for one in slides] == [
+        ("1149A_17_04_36", "001"), ("1149A_17_04_36", "002"),
+    ]
 
 
 def test_hidden_files_and_notes_are_no_problems(tmp_path: Path) -> None:
