@@ -125,8 +125,8 @@ class CensusRow:
     slides, tiles, broken_tiles, missing_tiles : int
     scanned_area_mm2 : float or None
     coverage : float or None
-        Share of the scanned rectangles that was read; of a sample the mean by tiles. None where
-        that of a slide is not known.
+        Share of the scanned rectangles that was read; of a sample that of all its slides'
+        rectangles together. None where that of a slide is not known.
     dry_mass_g : float or None
     counts : mapping of class to Count
         Classes that are counted each for itself, and "ichthyolith" for their sum.
@@ -276,12 +276,15 @@ def _row(
 
 
 def _coverage(scans: Sequence[Scan]) -> float | None:
-    total = 0.0
+    """Return the share of all places in the slides' grids: a slide of few tiles has many places."""
+    read = places = 0.0
     for scan in scans:
         if scan.coverage is None:
             return None
-        total += scan.coverage * scan.tiles
-    return total / max(sum(scan.tiles for scan in scans), 1)
+        own = scan.tiles + scan.broken_tiles + scan.missing_tiles
+        read += scan.coverage * own
+        places += own
+    return read / max(places, 1.0)
 
 
 def _members(

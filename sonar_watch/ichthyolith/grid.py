@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from math import gcd
 from statistics import median
@@ -72,31 +72,40 @@ def missing_tiles(slide: Slide) -> list[tuple[int, int]]:
     grid = _grid(slide)
     if grid is None:
         return []
-    columns, rows, taken = grid
+    columns, rows, cells = grid
+    taken = set(cells.values())
     return [
         (y, x) for i, y in enumerate(rows) for j, x in enumerate(columns) if (i, j) not in taken
     ]
 
 
-def coverage(slide: Slide) -> float | None:
-    """Return the share of its grid's tiles that a slide has, None where no grid can be told."""
+def coverage(slide: Slide, broken: Collection[str] = ()) -> float | None:
+    """Return the share of its grid's tiles that were read, None where no grid can be told.
+
+    Parameters
+    ----------
+    slide : Slide
+    broken : collection of str
+        Images of it that could not be read: they are places in the grid, but cover nothing.
+    """
     grid = _grid(slide)
     if grid is None:
         return None
-    columns, rows, taken = grid
-    return len(taken) / (len(columns) * len(rows))
+    columns, rows, cells = grid
+    read = {cell for image, cell in cells.items() if image not in broken}
+    return len(read) / (len(columns) * len(rows))
 
 
-def _grid(slide: Slide) -> tuple[list[int], list[int], set[tuple[int, int]]] | None:
-    """Return the positions of the columns and rows, and which (row, column) have a tile."""
+def _grid(slide: Slide) -> tuple[list[int], list[int], dict[str, tuple[int, int]]] | None:
+    """Return the positions of the columns and rows, and the (row, column) of each image."""
     xs, ys = [tile.x_px for tile in slide.tiles], [tile.y_px for tile in slide.tiles]
     across = _pitch(xs, ys, max(tile.width_px for tile in slide.tiles))
     down = _pitch(ys, xs, max(tile.height_px for tile in slide.tiles))
     if across is None or down is None:
         return None
     (columns, column_of), (rows, row_of) = _lines(xs, across), _lines(ys, down)
-    taken = {(row_of[y], column_of[x]) for x, y in zip(xs, ys, strict=True)}
-    return columns, rows, taken
+    cells = {tile.image: (row_of[tile.y_px], column_of[tile.x_px]) for tile in slide.tiles}
+    return columns, rows, cells
 
 
 def _lines(values: list[int], pitch: float) -> tuple[list[int], dict[int, int]]:

@@ -151,5 +151,5 @@ def _scan(slide: Slide, swept: Swept, um_per_px: float | None) -> Scan:
     return Scan(
         site=slide.site, sample=slide.sample, slide=slide.slide, tiles=len(swept.found),
         broken_tiles=len(swept.broken), missing_tiles=len(missing_tiles(slide)),
-        scanned_area_mm2=area, um_per_px=um_per_px, coverage=coverage(slide),
+        scanned_area_mm2=area, um_per_px=um_per_px, coverage=coverage(slide, swept.broken),
     )  # fmt: skip

@@ -209,7 +209,10 @@ def test_slides_come_before_their_sample_and_add_up_to_it():
         *make_objects(tooth=3, denticle=1, noise=2),
         *make_objects(tooth=2, slide="002", reviewed=True),
     ]
-    scans = [make_scan(missing_tiles=2), make_scan("002", coverage=0.7, tiles=20)]
+    scans = [
+        make_scan(missing_tiles=2, coverage=10 / 12),
+        make_scan("002", coverage=0.5, tiles=20, missing_tiles=18, broken_tiles=2),
+    ]
 
     first, second, whole = take_census(objects, scans, masses_g={"a": 2.5})
 
@@ -220,8 +223,8 @@ def test_slides_come_before_their_sample_and_add_up_to_it():
     ]
     assert [row.counts["tooth"].tally.total for row in (first, second, whole)] == [3, 2, 5]
     assert whole.counts["ichthyolith"].tally == Tally(unreviewed=4, reviewed=2)
-    assert (whole.tiles, whole.missing_tiles, whole.scanned_area_mm2) == (30, 2, 10.0)
-    assert whole.coverage == pytest.approx(0.8)
+    assert (whole.tiles, whole.missing_tiles, whole.scanned_area_mm2) == (30, 20, 10.0)
+    assert whole.coverage == pytest.approx(30 / 52)
     assert (first.reviewed_share, second.reviewed_share, whole.reviewed_share) == (0, 1, 0.25)
     assert whole.counts["tooth"].per_gram is not None
     assert whole.counts["tooth"].per_gram.value == 2.0

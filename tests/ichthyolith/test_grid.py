@@ -88,6 +88,12 @@ def test_a_hole_is_found_where_it_is(hole: tuple[int, int]) -> None:
     assert coverage(slide) == pytest.approx(11 / 12)
 
 
+def test_a_tile_that_could_not_be_read_is_no_hole_but_covers_nothing() -> None:
+    slide = make_slide(full(3, 4))
+    assert missing_tiles(slide) == []
+    assert coverage(slide, {slide.tiles[5].image}) == pytest.approx(11 / 12)
+
+
 def test_a_row_that_is_missing_all_through_is_found() -> None:
     slide = make_slide([one for one in full(4, 3) if one[0] != 960])
     assert missing_tiles(slide) == [(960, 0), (960, 960), (960, 1920)]

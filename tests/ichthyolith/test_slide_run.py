@@ -214,6 +214,7 @@ def test_a_broken_tile_is_told_and_the_rest_goes_on(tiles: list[Path], run: Run)
     assert [problem.image for problem in result.problems] == ["Site/S1/S1_001/S1_001_0_0.png"]
     assert result.scan.broken_tiles == 1
     assert result.scan.tiles == 3
+    assert result.scan.coverage == 0.75
     assert counts(result)["tooth"] == FOUND["tooth"] - 1
     again = run()
     assert again.ran == {}
