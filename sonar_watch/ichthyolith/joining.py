@@ -19,6 +19,7 @@ from sonar_watch.ichthyolith.records import (
     Sighting,
     Slide,
     SlideObject,
+    Tile,
 )
 from sonar_watch.ichthyolith.stored import SlideRecord, code_of
 from sonar_watch.ichthyolith.sweep import Found, Swept
@@ -81,7 +82,7 @@ def join(
         None when the record knew.
     """
     views = _views(swept, confidence)
-    slack_px = _slack_px(slide, swept.placed)
+    slack_px = _slack_px([tile for tile in slide.tiles if tile.image in swept.found], swept.placed)
     inputs = {
         "confidence": confidence, "join": options.join, "slack_px": slack_px,
         "program": code_of(*_JOINED_BY), "content": {"": _digest(views)},
@@ -159,10 +160,13 @@ def _views(swept: Swept, confidence: float) -> list[View]:
     return views
 
 
-def _slack_px(slide: Slide, placed: Sequence[Placed]) -> float:
-    """Return how far views may be off: as much as the worst placed tile that has a neighbour."""
+def _slack_px(readable: Sequence[Tile], placed: Sequence[Placed]) -> float:
+    """Return how far views may be off: as much as the worst placed tile that has a neighbour.
+
+    A tile that could not be read shows nothing: where it lies is of no account.
+    """
     nominal = {one.image for one in placed if one.placing == "nominal"}
-    tiles = sorted(slide.tiles, key=lambda tile: tile.y_px)
+    tiles = sorted(readable, key=lambda tile: tile.y_px)
     for number, tile in enumerate(tiles):
         for other in tiles[number + 1 :]:
             if other.y_px >= tile.y_px + tile.height_px:
