@@ -1,7 +1,8 @@
 """A second look at each object: what the classifier makes of its crop, and how long it is.
 
-Both need the pixels of the best view alone, so they are done in one pass over the tiles; both
-are kept by view, so that a new threshold looks at new objects only.
+Both need the pixels of the best view, so they are done in one pass over the tiles; both are kept
+by view, so that a new threshold looks at new objects only. What no view shows whole, because it
+is longer than views overlap, is measured in all of them, and its pieces are put together.
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
+
 from sonar_watch.detection.detections import ByteImage, Float32Array
+from sonar_watch.detection.merging import union_box
 from sonar_watch.ichthyolith.ahead import read_ahead
 from sonar_watch.ichthyolith.classifier import MARGIN, crop_of
 from sonar_watch.ichthyolith.joining import View
-from sonar_watch.ichthyolith.measuring import measure
+from sonar_watch.ichthyolith.measuring import axes_of_pieces, find_outline, measure
 from sonar_watch.ichthyolith.records import Slide, Tile
-from sonar_watch.ichthyolith.regions import is_small, regions
+from sonar_watch.ichthyolith.regions import Region, is_small, regions
 from sonar_watch.ichthyolith.stored import Inputs, SlideRecord, code_of, plainly
 from sonar_watch.ichthyolith.sweep import READING_ERRORS
 
@@ -39,7 +43,7 @@ class Classifying(Protocol):
 
 
 class Look(NamedTuple):
-    """What a second look at a view gave; None where there was none, or it failed."""
+    """What a second look at an object gave; None where there was none, or it failed."""
 
     probabilities: tuple[float, ...] | None
     axes_px: tuple[float, float] | None
@@ -47,7 +51,7 @@ class Look(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class Looked:
-    """The looks of all views that were asked for, which tiles failed, and what was run."""
+    """The looks at all objects by their best view, which tiles failed, and what was run."""
 
     looks: dict[View, Look] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
@@ -56,19 +60,19 @@ class Looked:
 
 def look(
     slide: Slide,
-    views: Sequence[View],
+    groups: Sequence[Sequence[View]],
     contents: Mapping[str, str],
     record: SlideRecord,
     classifier: tuple[str, Callable[[], Classifying]] | None,
     workers: int,
 ) -> Looked:
-    """Return a second look at each view; what the record knows is taken from there.
+    """Return a second look at each object; what the record knows is taken from there.
 
     Parameters
     ----------
     slide : Slide
-    views : sequence of View
-        The best one of each object.
+    groups : sequence of sequence of View
+        The views of each object, the best one first.
     contents : mapping of str to str
         sha256 of each tile, by image.
     record : SlideRecord
@@ -82,7 +86,9 @@ def look(
     InferenceError, WeightsError
         The classifier could not be run.
     """
-    content = {part_of(view): contents[view.image] for view in views}
+    wanted = {MEASURED: [view for group in groups for view in _measured(group)],
+              CLASSIFIED: [group[0] for group in groups]}  # fmt: skip
+    content = {part_of(view): contents[view.image] for some in wanted.values() for view in some}
     steps = {MEASURED: {"program": code_of("ichthyolith.measuring", *_READ_BY),
                         "content": content}}  # fmt: skip
     if classifier is not None:
@@ -92,18 +98,26 @@ def look(
         }  # fmt: skip
     looked = Looked()
     missing = {
-        step: {view for view in views if record.result(step, inputs, part_of(view)) is None}
+        step: {view for view in wanted[step] if record.result(step, inputs, part_of(view)) is None}
         for step, inputs in steps.items()
     }
     for step, some in missing.items():
         if some:
             first = min(some, key=part_of)
             looked.ran[step] = (len(some), record.reason(step, steps[step], part_of(first)))
-    work = _Work(record, steps, missing, classifier, looked)
-    work.run(slide, workers)
-    for view in views:
-        looked.looks[view] = _look_of(record, steps, view)
+    _Work(record, steps, missing, classifier, looked).run(slide, workers)
+    for group in groups:
+        looked.looks[group[0]] = _look_of(record, steps, group)
     return looked
+
+
+def _measured(group: Sequence[View]) -> Sequence[View]:
+    """Return the views that tell how long an object is: the best one, or all if it is cut there."""
+    return group if _is_cut(group[0]) else group[:1]
+
+
+def _is_cut(view: View) -> bool:
+    return any(view.found.cut)
 
 
 def part_of(view: View) -> str:
@@ -111,11 +125,25 @@ def part_of(view: View) -> str:
     return f"{view.image} {' '.join(f'{side:g}' for side in view.box)}"
 
 
-def _look_of(record: SlideRecord, steps: Mapping[str, Inputs], view: View) -> Look:
-    part = part_of(view)
+def _look_of(record: SlideRecord, steps: Mapping[str, Inputs], group: Sequence[View]) -> Look:
+    part = part_of(group[0])
     seen = record.result(CLASSIFIED, steps[CLASSIFIED], part) if CLASSIFIED in steps else None
-    axes = record.result(MEASURED, steps[MEASURED], part)
-    return Look(tuple(seen) if seen else None, (axes[0], axes[1]) if axes else None)
+    kept = [record.result(MEASURED, steps[MEASURED], part_of(view)) for view in _measured(group)]
+    if _is_cut(group[0]):
+        axes = _pieced(group, kept)
+    else:
+        axes = (kept[0][0], kept[0][1]) if kept[0] else None
+    return Look(tuple(seen) if seen else None, axes)
+
+
+def _pieced(group: Sequence[View], hulls: Sequence[Any]) -> tuple[float, float] | None:
+    """Return the axes of an object of whose views none shows it whole."""
+    on_slide = [
+        np.array(hull, float) + np.subtract(view.slide_box[:2], view.box[:2])
+        for view, hull in zip(group, hulls, strict=True) if hull
+    ]  # fmt: skip
+    axes = axes_of_pieces(on_slide, union_box(np.array([view.slide_box for view in group])))
+    return None if axes is None else (round(axes[0], 2), round(axes[1], 2))
 
 
 @dataclass(slots=True)
@@ -164,11 +192,11 @@ class _Work:
                 view, box = views[place], region.shifted(views[place].box)
                 axes = None
                 if view in self.missing[MEASURED]:
-                    axes = _rounded(measure(region.image, box, 1.0))
+                    axes = _hull(region, view) if _is_cut(view) else _axes(region, view)
                 wanted = view in self.missing.get(CLASSIFIED, ())
                 yield _Seen(view, axes, crop_of(region.image, box, MARGIN) if wanted else None)
 
-    def _take(self, view: View, axes: list[float] | None, crop: ByteImage | None) -> None:
+    def _take(self, view: View, axes: list[Any] | None, crop: ByteImage | None) -> None:
         if axes is not None:
             self.record.keep(MEASURED, self.steps[MEASURED], axes, part_of(view))
         if crop is not None:
@@ -188,10 +216,20 @@ class _Work:
 
 class _Seen(NamedTuple):
     view: View
-    axes: list[float] | None
+    axes: list[Any] | None
     crop: ByteImage | None
 
 
-def _rounded(axes: tuple[float, float] | None) -> list[float]:
+def _axes(region: Region, view: View) -> list[float]:
     """Return axes as they are kept, [] for an object that could not be told apart."""
+    axes = measure(region.image, region.shifted(view.box), 1.0)
     return [] if axes is None else [round(axis, 2) for axis in axes]
+
+
+def _hull(region: Region, view: View) -> list[list[float]]:
+    """Return the hull of a piece in tile pixels as it is kept, [] where it cannot be told."""
+    outline = find_outline(region.image, region.shifted(view.box))
+    if outline is None:
+        return []
+    rows: list[list[float]] = np.add(outline.hull_px, [0, region.top_px]).round(2).tolist()
+    return rows

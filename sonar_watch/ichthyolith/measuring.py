@@ -10,12 +10,14 @@ clear tip is missing, too much and the neighbour is part of it.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from sonar_watch.detection.decoding import intersection_over_union
 from sonar_watch.detection.detections import ByteImage
 from sonar_watch.ichthyolith.records import Box
 
@@ -120,6 +122,35 @@ def feret_px(hull: FloatArray) -> tuple[float, float]:
     across = hull @ np.stack([-edges[:, 1], edges[:, 0]])
     spans = across.max(axis=0) - across.min(axis=0)
     return longest, float(spans.min()) if len(spans) else 0.0
+
+
+def axes_of_pieces(hulls_px: Sequence[FloatArray], box: Box) -> tuple[float, float] | None:
+    """Return length and width of an object of which each view shows a piece; None when unsure.
+
+    None when the pieces together do not fill the box of the object from side to side.
+
+    Parameters
+    ----------
+    hulls_px : sequence of ndarray, shape (n, 2), pixels
+        Of its pieces, see `Outline`, all in one frame.
+    box : Box
+        Of the whole object, in the same frame.
+
+    >>> left = np.array([[0.0, 0.0], [3.0, 0.0], [3.0, 3.0], [0.0, 3.0]])
+    >>> axes_of_pieces([left, left + [1.0, 0.0]], (0.0, 0.0, 4.0, 3.0))
+    (5.0, 3.0)
+    """
+    import cv2
+
+    if not hulls_px:
+        return None
+    points = np.concatenate(hulls_px)
+    around = np.concatenate([points.min(axis=0), points.max(axis=0)])
+    if intersection_over_union(around[None], np.array([box], float))[0, 0] < _LEAST_FIT:
+        return None
+    origin = points[0]  # far from it single precision is too coarse
+    hull = cv2.convexHull((points - origin).astype(np.float32))[:, 0]
+    return feret_px(np.asarray(hull, np.float64))
 
 
 def find_outline(image: ByteImage, xyxy: Box) -> Outline | None:

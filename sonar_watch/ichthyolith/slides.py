@@ -91,7 +91,7 @@ def count_slide(
     if reason is not None:
         ran["objects"] = (len(groups), reason)
     groups = tuple(g for g in groups if options.list_noise or is_candidate(g))
-    candidates = [group[0] for group in groups if is_candidate(group)]
+    candidates = [group for group in groups if is_candidate(group)]
     looked = look(
         slide, candidates, swept.contents, record, networks.classifier,
         options.workers,

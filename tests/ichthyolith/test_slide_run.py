@@ -103,6 +103,25 @@ def test_lengths_are_those_of_the_discs(tiles: list[Path], run: Run) -> None:
         assert one.width_um == pytest.approx(2.0 * DISC_PX, rel=0.1)
 
 
+@pytest.mark.parametrize("size_px", [TILE_PX, 1000])
+def test_what_no_view_shows_whole_is_measured_in_pieces(
+    tmp_path: Path, run: Run, options: SlideOptions, size_px: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As two tiles that overlap by half a disc, and as windows of one image, read in strips."""
+    places = {(0, 0): (0, 0), (0, 290): (0, 290)} if size_px == TILE_PX else {(0, 0): (0, 0)}
+    discs = [Disc("tooth", 305, 150), Disc("tooth", 100, 100)]
+    draw_slide(tmp_path / "tiles" / "Site" / "S1" / "S1_001", discs, places, size_px=size_px)
+    monkeypatch.setattr("sonar_watch.ichthyolith.regions.WHOLE_PX", TILE_PX**2)
+    result = run(replace(options, register=False, overlap_px=30))
+    assert [any(seen.cut for seen in one.sightings) for one in result.objects] == [False, True]
+    assert not any(one.cut for one in result.objects)
+    for one in result.objects:
+        assert one.length_um == pytest.approx(2.0 * DISC_PX, rel=0.1)
+        assert one.width_um == pytest.approx(2.0 * DISC_PX, rel=0.1)
+    assert run(replace(options, register=False, overlap_px=30)).ran == {}
+
+
 def test_what_is_known_is_not_worked_out_again(
     tiles: list[Path], run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,7 +225,9 @@ def test_a_tile_that_is_gone_is_forgotten(tiles: list[Path], run: Run, tmp_path:
     assert len(record["steps"]["boxes"]["parts"]) == 3
 
 
-def test_a_broken_tile_is_told_and_the_rest_goes_on(tiles: list[Path], run: Run) -> None:
+def test_a_broken_tile_is_told_and_the_rest_goes_on(
+    tiles: list[Path], run: Run, tmp_path: Path
+) -> None:
     content = tiles[0].read_bytes()
     half = len(content) // 2
     tiles[0].write_bytes(content[:half] + bytes(200) + content[half + 200 :])
@@ -215,6 +236,8 @@ def test_a_broken_tile_is_told_and_the_rest_goes_on(tiles: list[Path], run: Run)
     assert result.scan.broken_tiles == 1
     assert result.scan.tiles == 3
     assert result.scan.coverage == 0.75
+    record = json.loads((tmp_path / "record.json").read_text())
+    assert record["steps"]["objects"]["inputs"]["slack_px"] == 4.0  # the others were registered
     assert counts(result)["tooth"] == FOUND["tooth"] - 1
     again = run()
     assert again.ran == {}
