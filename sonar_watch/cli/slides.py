@@ -52,6 +52,7 @@ OUT        detections.csv  a row for every box, lengths in micrometres
            manifest.json   what the results were made of; history.jsonl: what was run when, why
 REVIEW     slides DIR --out OUT --review              then open OUT/review/index.html, save
            slides DIR --out OUT --apply verdicts.json counts anew; no network is run for it
+           train verdicts.json, train-classifier      learn from it: see --help there
            evaluate --reviews A.json B.json           how far two people agree
 
 A run that was stopped goes on where it was when it is started again; what changed (tiles,

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sonar_watch.cli.common import existing, refuse_idle
 from sonar_watch.cli.output import print_json, progress
 from sonar_watch.cli.train_review import REVIEW_FLAGS, add_review_arguments, learn_from_reviews
+from sonar_watch.cli.train_verdicts import (
+    VERDICT_FLAGS,
+    add_verdict_arguments,
+    are_verdicts,
+    boxes_of,
+    refuse_idle_verdicts,
+)
 from sonar_watch.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -18,18 +26,20 @@ _EXPORT_FLAGS = ("--models", "--export-size", "--encoding", "--note")
 _RECIPE_FLAGS = ("--size", "--hours", "--zoom", "--shift", "--brightness", "--mosaic",
                  "--grey-share", "--cold-share", "--workers", "--cache", "--precision",
                  "--fraction")
-_SET_FLAGS = ("--name", *_EXPORT_FLAGS, "--classes", "--model", "--from", "--spread-grey",
-              "--resume", *_RECIPE_FLAGS)
+_SET_FLAGS = ("--name", *_EXPORT_FLAGS, *VERDICT_FLAGS, "--classes", "--model", "--from",
+              "--spread-grey", "--resume", *_RECIPE_FLAGS)
 """What belongs to training on DATA; the rest of the recipe serves reviews as well."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.add_argument(
-        "data", type=Path, nargs="?", metavar="DATA", help="dataset.yaml of a training set"
+        "data", type=Path, nargs="?", metavar="DATA",
+        help="dataset.yaml of a training set, or the verdicts of a person on slides",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoints")
     add_review_arguments(parser)
+    add_verdict_arguments(parser)
     parser.add_argument("--name", default=None, help="export as weights of this name into --models")
     parser.add_argument("--models", type=Path, default=Path("models"), metavar="DIR")
     parser.add_argument(
@@ -104,6 +114,8 @@ def run(options: argparse.Namespace) -> int:
     from sonar_watch.learning.training import train
 
     wanted = _training_options(options)
+    if are_verdicts(wanted.data):
+        wanted = replace(wanted, data=boxes_of(wanted.data, options))
     with progress("batches") as advance:
 
         def tell(_: TrainingProgress) -> None:
@@ -155,6 +167,8 @@ def _refuse_idle(options: argparse.Namespace) -> None:
         refuse_idle(options, add_arguments, _SET_FLAGS, "with --from-review")
         return
     refuse_idle(options, add_arguments, REVIEW_FLAGS, "without --from-review")
+    if options.data is not None:
+        refuse_idle_verdicts(options, add_arguments, options.data)
     if not options.name:
         refuse_idle(options, add_arguments, _EXPORT_FLAGS, "without --name")
     if getattr(options, "from") is None:

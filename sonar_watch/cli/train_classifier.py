@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sonar_watch.cli.common import existing, positive, refuse_idle, whole_number
 from sonar_watch.cli.output import print_json, progress
+from sonar_watch.cli.train_verdicts import (
+    add_verdict_arguments,
+    are_verdicts,
+    crops_of,
+    refuse_idle_verdicts,
+)
 
 if TYPE_CHECKING:
     from sonar_watch.learning.classifier_training import ClassifierTrainingOptions
@@ -18,7 +25,8 @@ EPILOG = """\
 CROPS/train/CLASS/*.png and CROPS/val/CLASS/*.png; or CROPS/CLASS/*.png, of which --held-out are
 kept to score and calibrate on. The classes are tooth, denticle, sawtoothed and noise. A name such
 as slide-003__0012.png says what a crop was cut from: those of one slide are held out together.
-`sonar-watch simulate --kind slides --crops` writes such a set.
+`sonar-watch simulate --kind slides --crops` writes such a set, and of a person's verdicts one is
+made: train-classifier verdicts.json --tiles DIR --detections OUT/detections.csv --out RUN.
 
 The network starts from random weights. One CPU core learns some 5 crops a second with
 tf_efficientnetv2_b0, 16 with mobilenetv4_conv_small. A run that was stopped goes on with --resume
@@ -30,8 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
-    parser.add_argument("crops", type=Path, metavar="CROPS", help="folder of labelled crops")
+    parser.add_argument("crops", type=Path, metavar="CROPS",
+                        help="folder of labelled crops, or the verdicts of a person on slides")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoints")
+    add_verdict_arguments(parser)
     parser.add_argument("--name", default=None, help="export as weights of this name into --models")
     parser.add_argument("--models", type=Path, default=Path("models"), metavar="DIR")
     parser.add_argument("--note", default="", help="data and recipe, for the manifest")
@@ -67,6 +77,7 @@ def _add_recipe(group: argparse._ArgumentGroup) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train, and export when a name is given."""
+    refuse_idle_verdicts(options, add_arguments, options.crops)
     if not options.name:
         refuse_idle(options, add_arguments, _EXPORT_FLAGS, "without --name")
     else:
@@ -74,6 +85,8 @@ def run(options: argparse.Namespace) -> int:
 
         expect_writable(options.models)
     wanted = _training_options(options)
+    if are_verdicts(wanted.crops):
+        wanted = replace(wanted, crops=crops_of(wanted.crops, options))
     from sonar_watch.learning.classifier_training import batches_ahead, train_classifier
     from sonar_watch.learning.progress import TrainingProgress
 
