@@ -204,9 +204,10 @@ def _count(
         write_manifest,
         write_tables,
     )
-    from sonar_watch.ichthyolith.samples import masses_g
+    from sonar_watch.ichthyolith.samples import check_sites, masses_g
 
     plan = make_plan(root, wanted)
+    check_sites(asked.samples, plan.slides)
     _tell_plan(plan)
     with progress("tiles" if plan.windows == plan.tiles else "windows", plan.windows) as advance:
         batch = run_batch(plan, options.out, networks, wanted, advance)

@@ -9,8 +9,13 @@ from pathlib import Path
 from sonar_watch.ichthyolith.classifier import MARGIN
 from sonar_watch.ichthyolith.options import SlideOptions
 from sonar_watch.ichthyolith.plots import draw_counts, draw_sizes
-from sonar_watch.ichthyolith.profile_plots import draw_profile
-from sonar_watch.ichthyolith.profiles import ProfileOptions, make_profile, write_profile
+from sonar_watch.ichthyolith.profile_plots import draw_beside, draw_profile
+from sonar_watch.ichthyolith.profiles import (
+    ProfileOptions,
+    ProfilePoint,
+    make_profile,
+    write_profile,
+)
 from sonar_watch.ichthyolith.records import CLASSES, Tile
 from sonar_watch.ichthyolith.results import Counted, census_options
 from sonar_watch.ichthyolith.review.crops import crops_of
@@ -52,7 +57,8 @@ def write_figures(
 ) -> list[Path]:
     """Draw counts and sizes, and profiles where samples are known; return the plots.
 
-    What an earlier run drew and this one does not is removed.
+    Each site has a profile of its own: depths at two sites are not of one core. What an earlier
+    run drew and this one does not is removed.
 
     Parameters
     ----------
@@ -80,8 +86,23 @@ def write_figures(
     ]
     if profile is not None:
         points = make_profile(counted.census, samples, profile)
-        written += draw_profile(points, folder / "profile", profile)
+        written += _draw_by_site(points, folder, profile)
     _remove_others(folder, written)
+    return written
+
+
+def _draw_by_site(
+    points: Sequence[ProfilePoint], folder: Path, profile: ProfileOptions
+) -> list[Path]:
+    sites: dict[str, list[ProfilePoint]] = {}
+    for point in points:
+        sites.setdefault(point.row.site, []).append(point)
+    written = []
+    for site, members in sites.items():
+        end = f"_{site}" if len(sites) > 1 else ""
+        written += draw_profile(members, folder / f"profile{end}", profile)
+        if profile.beside:
+            written += draw_beside(members, folder / f"beside{end}", profile)
     return written
 
 

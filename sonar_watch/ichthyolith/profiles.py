@@ -76,7 +76,7 @@ def make_profile(
     samples: Mapping[str, SampleFacts],
     options: ProfileOptions | None = None,
 ) -> list[ProfilePoint]:
-    """Return the samples that were counted, from the shallowest or youngest down.
+    """Return the samples that were counted, site by site, from the shallowest or youngest down.
 
     A sample without a place, or one of the table that has no slides, is left out and logged.
 
@@ -109,9 +109,9 @@ def make_profile(
         )
     for name in samples.keys() - {row.sample for row in rows}:
         log.warning("sample %s: in the table, but no slides of it", name)
-    return sorted(
-        points, key=lambda point: (point.facts.value(options.against) or 0.0, point.row.sample)
-    )
+    return sorted(points, key=lambda point: (
+        point.row.site, point.facts.value(options.against) or 0.0, point.row.sample,
+    ))  # fmt: skip
 
 
 def write_profile(

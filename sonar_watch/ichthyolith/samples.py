@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sonar_watch.errors import FormatError
+from sonar_watch.errors import ConfigurationError, FormatError
+from sonar_watch.ichthyolith.records import Slide
 
 KNOWN = ("depth_m", "age_ma", "dry_mass_g")
 _NOTHING = ("", "-", "na", "n/a", "nan", "none")
@@ -85,6 +86,24 @@ def read_samples(path: Path) -> dict[str, SampleFacts]:
             )
         samples[facts.sample] = facts
     return samples
+
+
+def check_sites(samples: Mapping[str, SampleFacts], slides: Iterable[Slide]) -> None:
+    """Refuse a row that two samples fit: depth and mass of the one would be given to the other.
+
+    Raises
+    ------
+    ConfigurationError
+        A sample of the table was found at two sites.
+    """
+    sites: dict[str, str] = {}
+    for slide in slides:
+        site = sites.setdefault(slide.sample, slide.site)
+        if site != slide.site and slide.sample in samples:
+            raise ConfigurationError(
+                f"--samples: sample {slide.sample} is there at {site} and at {slide.site}: of "
+                "which is its row? Count each site into a folder of its own, with its own table"
+            )
 
 
 def masses_g(samples: Mapping[str, SampleFacts]) -> dict[str, float]:

@@ -35,8 +35,8 @@ def config(tmp_path: Path, models_dir: Path) -> Path:
     return path
 
 
-def add_slide(tmp_path: Path, name: str, discs: list[Disc]) -> Path:
-    folder = tmp_path / "tiles" / "Site" / name.partition("_")[0] / name
+def add_slide(tmp_path: Path, name: str, discs: list[Disc], site: str = "Site") -> Path:
+    folder = tmp_path / "tiles" / site / name.partition("_")[0] / name
     return draw_slide(folder, discs, {(0, 0): (0, 0)}, name=name, seed=int(name[-3:]))[0]
 
 
@@ -141,6 +141,26 @@ def test_plots_sheets_and_profiles_are_drawn_and_taken_away(
     assert main(command(tmp_path, config)) == 0
     assert not (out / "profile.csv").exists()
     assert "fontTools" not in capsys.readouterr().err
+
+
+def test_sites_have_profiles_of_their_own_and_no_sample_in_common(
+    tmp_path: Path, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, site in (("A_001", "East"), ("B_001", "East"), ("C_001", "West")):
+        add_slide(tmp_path, name, DISCS, site)
+    samples = tmp_path / "samples.csv"
+    samples.write_text("sample,depth_m,ree_ppm\nC,1,500\nA,3,900\nB,2,700\n")
+    words = [word for word in command(tmp_path, config) if word != "--tables-only"]
+    words += ["--samples", str(samples), "--beside", "ree_ppm"]
+    assert main(words) == 0
+    drawn = {path.stem for path in (tmp_path / "out" / "plots").iterdir()}
+    assert drawn == {"counts", "sizes", "profile_East", "profile_West", "beside_East"}
+    rows = (tmp_path / "out" / "profile.csv").read_text().splitlines()[1:]
+    assert [row.split(",")[0] for row in rows] == ["B", "A", "C"]
+    add_slide(tmp_path, "A_001", DISCS, "West")
+    capsys.readouterr()
+    assert main(words) == 78
+    assert "sample A is there at East and at West" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
