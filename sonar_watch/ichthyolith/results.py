@@ -44,7 +44,7 @@ class Counted:
     applied : Applied or None
         What the verdicts did; None when none were given.
     verdicts : mapping of str to str
-        Name and sha256 of their files.
+        Name and sha256 of their files; of files of one name the path.
     census : tuple of CensusRow
     """
 
@@ -93,7 +93,7 @@ def count_all(
     )  # fmt: skip
     return Counted(
         objects=objects, applied=applied, census=tuple(rows),
-        verdicts={path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in verdicts},
+        verdicts=_contents(verdicts),
     )
 
 
@@ -146,10 +146,22 @@ def write_manifest(
 def verdicts_left_out(out: Path, verdicts: Sequence[Path]) -> list[str]:
     """Return the verdicts that the results there hold now and that are not given this time."""
     try:
-        known = json.loads((out / MANIFEST).read_bytes())["verdicts"]
+        known = dict(json.loads((out / MANIFEST).read_bytes())["verdicts"])
     except (OSError, ValueError, LookupError, TypeError):
         return []
-    return sorted(set(known) - {path.name for path in verdicts})
+    given = _contents(verdicts)
+    return sorted(name for name, sha256 in known.items()
+                  if name not in given and sha256 not in given.values())  # fmt: skip
+
+
+def _contents(verdicts: Sequence[Path]) -> dict[str, str]:
+    """Return the sha256 of each file by its name; a browser calls every file verdicts.json."""
+    names = [path.name for path in verdicts]
+    return {
+        path.name if names.count(path.name) == 1 else path.as_posix():
+            hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in verdicts
+    }  # fmt: skip
 
 
 def summary(batch: Batch, counted: Counted, options: SlideOptions) -> dict[str, Any]:

@@ -110,8 +110,9 @@ def test_a_person_s_verdicts_are_applied_and_learnt_from(
             for one, word in zip(objects, said, strict=True)
         ]  # fmt: skip
         body = {"schema": "sonar_watch.slide_verdicts/1", "reviewer": name, "verdicts": rows}
-        (tmp_path / f"{name}.json").write_text(json.dumps(body))
-    files = [str(tmp_path / f"{name}.json") for name in ("ann", "bob")]
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "verdicts.json").write_text(json.dumps(body))
+    files = [str(tmp_path / name / "verdicts.json") for name in ("ann", "bob")]
     lessons = str(tmp_path / "lessons")
     assert main(command(tmp_path, config, "--apply", files[0], "--labels", lessons)) == 0
     after = told(capsys)
@@ -119,9 +120,15 @@ def test_a_person_s_verdicts_are_applied_and_learnt_from(
     assert after["ran"] == {}
     assert Path(after["labels"]["data"]).is_file()
     assert main(command(tmp_path, config)) == 0
-    assert "the verdicts of ann.json were counted here before" in capsys.readouterr().err
+    assert "the verdicts of verdicts.json were counted here before" in capsys.readouterr().err
     assert main(command(tmp_path, config, "--apply", *files)) == 0
     assert told(capsys)["counts"] == {"tooth": 2}
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert [*manifest["verdicts"]] == files  # both, though their names are the same
+    assert main(command(tmp_path, config, "--apply", files[0])) == 0
+    said = capsys.readouterr().err
+    assert f"the verdicts of {files[1]} were counted here before" in said
+    assert files[0] not in said
 
 
 def test_plots_sheets_and_profiles_are_drawn_and_taken_away(
