@@ -35,7 +35,8 @@ def write_sizes(path: Path, rows: Sequence[CensusRow]) -> None:
     """Write sizes.csv: of each slide and sample a row per class and size fraction.
 
     Of the objects whose length is known those from `from_um` up to `to_um` (empty: no end), with
-    the 95 % interval of their number and the quantiles of their lengths.
+    the 95 % interval of their number, how many a person confirmed, and the quantiles of their
+    lengths.
 
     Raises
     ------
@@ -56,6 +57,7 @@ def write_sizes(path: Path, rows: Sequence[CensusRow]) -> None:
                         "from_um": part.from_um,
                         "to_um": part.to_um,
                         **numbers,
+                        "reviewed": part.reviewed,
                         **_length_cells("", part.quantiles_um),
                     }
                 )

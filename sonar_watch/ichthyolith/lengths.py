@@ -25,6 +25,8 @@ class Fraction:
         From the first up to, but without, the second; the last fraction has no end (infinite).
     counted : Estimate
         With the exact Poisson interval.
+    reviewed : int
+        Those of them that a person confirmed.
     quantiles_um : tuple of float
         At `QUANTILES`; empty when there is none.
     """
@@ -32,6 +34,7 @@ class Fraction:
     from_um: float
     to_um: float
     counted: Estimate
+    reviewed: int
     quantiles_um: tuple[float, ...]
 
 
@@ -57,7 +60,13 @@ class Lengths:
 
 def measured_um(objects: Iterable[SlideObject]) -> list[float]:
     """Return the lengths that are known, in the order given."""
-    return [one.length_um for one in objects if one.length_um is not None and not one.cut]
+    return [length_um for length_um, _ in _measured(objects)]
+
+
+def _measured(objects: Iterable[SlideObject]) -> list[tuple[float, bool]]:
+    """Return the lengths that are known, and whether a person has seen the object."""
+    return [(one.length_um, one.reviewed) for one in objects
+            if one.length_um is not None and not one.cut]  # fmt: skip
 
 
 def lengths_of(objects: Iterable[SlideObject], edges_um: Sequence[float] = ()) -> Lengths:
@@ -69,15 +78,18 @@ def lengths_of(objects: Iterable[SlideObject], edges_um: Sequence[float] = ()) -
     edges_um : sequence of float
         Rising lengths that part the fractions.
     """
-    known = np.array(measured_um(objects), float)
+    measured = _measured(objects)
+    known, seen = (np.array([one[column] for one in measured]) for column in (0, 1))
     fractions = []
     for low, high in pairwise((0.0, *edges_um, math.inf)):
-        part = known[(known >= low) & (known < high)]
+        inside = (known >= low) & (known < high)
+        part, reviewed = known[inside], int(np.count_nonzero(seen[inside]))
         fractions.append(
             Fraction(
                 from_um=low,
                 to_um=high,
-                counted=counted(Tally(unreviewed=len(part))),
+                counted=counted(Tally(unreviewed=len(part) - reviewed, reviewed=reviewed)),
+                reviewed=reviewed,
                 quantiles_um=_quantiles(part),
             )
         )

@@ -94,7 +94,8 @@ def draw_counts(rows: Sequence[CensusRow], stem: Path) -> list[Path]:
     """Draw how many were counted in each sample and the denticle : tooth ratio; return the files.
 
     Filled points are counts as they are, open ones corrected for the detector's measured skill;
-    bars are 95 % intervals. Per gram where every sample has a mass. Without samples: no file.
+    bars are 95 % intervals. Per gram where every sample has a mass. Once a person has looked at
+    some, each sample says at which share of its objects. Without samples: no file.
 
     Parameters
     ----------
@@ -120,10 +121,17 @@ def draw_counts(rows: Sequence[CensusRow], stem: Path) -> list[Path]:
         for axes, name in zip(panels, names, strict=False):
             _draw_class(axes, shown, name, places, by_mass=by_mass)
         _draw_ratio(panels[-1], shown, places)
-        panels[0].set_yticks(places, [row.sample for row in shown])
+        panels[0].set_yticks(places, _sample_names(shown))
         panels[0].set_ylim(len(shown) - 0.5, -0.5)
         _legend_below(figure, panels)
         return save(figure, stem)
+
+
+def _sample_names(shown: Sequence[CensusRow]) -> list[str]:
+    """Return what stands beside each sample, how much was reviewed once anything was."""
+    if not any(row.reviewed for row in shown):
+        return [row.sample for row in shown]
+    return [f"{row.sample}\n{row.reviewed_share or 0.0:.0%} reviewed" for row in shown]
 
 
 def draw_sizes(

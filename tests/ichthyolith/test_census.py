@@ -319,3 +319,16 @@ def test_tables_say_what_was_counted(tmp_path):
         ("125.0", "250.0", "0"),
         ("250.0", "", "0"),
     ]
+
+
+def test_sizes_say_how_much_of_them_was_reviewed(tmp_path):
+    objects = [
+        *make_objects(tooth=3, length_um=70.0),
+        *make_objects(tooth=2, length_um=70.0, reviewed=True),
+        *make_objects(tooth=1, length_um=30.0),
+        *make_objects(tooth=1, length_um=30.0, cut=True, reviewed=True),
+    ]
+    write_sizes(tmp_path / "sizes.csv", take_census(objects, [make_scan()]))
+    with (tmp_path / "sizes.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["class"] == "tooth"]
+    assert [(row["n"], row["reviewed"]) for row in rows[:3]] == [("1", "0"), ("5", "2"), ("0", "0")]

@@ -1,5 +1,7 @@
 """Figures and contact sheets: there, whole, the same again, and showing what they should."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -74,6 +76,19 @@ def test_figures_are_whole_and_the_same_again(study, tmp_path):
     image = cv2.imread(str(tmp_path / "first" / "counts.png"))
     assert image.shape[1] == pytest.approx(7.09 * 50, abs=2)
     assert len(np.unique(image.reshape(-1, 3), axis=0)) > 10
+
+
+def test_counts_say_how_much_of_them_was_reviewed(study):
+    objects, _ = study
+    objects = [replace(one, reviewed=one.sample == "b" and one.class_name == "tooth")
+               for one in objects]  # fmt: skip
+    rows = take_census(objects, [Scan(site="S", sample=name, slide="001", tiles=4)
+                                 for name in "abc"])  # fmt: skip
+    samples = [row for row in rows if row.level == "sample"]
+    assert plots._sample_names(samples) == [
+        "a\n0% reviewed", "b\n75% reviewed", "c\n0% reviewed",
+    ]
+    assert plots._sample_names(samples[:1]) == ["a"]
 
 
 def test_sizes_are_drawn_with_saw_toothed_ones_as_asked(study, tmp_path):
