@@ -33,7 +33,7 @@ class SlideOptions:
         Name of that classifier in MANIFEST.yaml.
     confidence : float or "auto"
         Least confidence of a box, 0.01 to 1; "auto" takes what the manifest says of the weights
-        (`scores`: `confidence`, or `confidence_two_stage`), else 0.3, and 0.1 with two stages.
+        (`scores`: `slides`: `one` or `two`: `confidence`), else 0.3, and 0.1 with two stages.
     accept : float
         Least probability of being an ichthyolith that lets an object pass the classifier, 0 to 1.
     iou : float

@@ -325,13 +325,17 @@ def _read_small(tile: Tile) -> ByteImage | None:
 
 
 def _rows_of(window: Window, number: int, found: Detections) -> list[list[Any]]:
-    """Return rows as they are kept: numbers rounded, so that fresh and kept ones are the same."""
+    """Return rows as they are kept: numbers rounded, so that fresh and kept ones are the same.
+
+    Slivers at an edge of which the rounding leaves nothing show nothing.
+    """
     cut = cut_edges(found.xyxy, window).tolist()
-    return [
+    rows = [
         [*(round(side, 2) for side in one.xyxy), round(one.confidence, 4), one.class_name,
          number, edges]
         for one, edges in zip(found, cut, strict=True)
     ]  # fmt: skip
+    return [row for row in rows if row[0] < row[2] and row[1] < row[3]]
 
 
 def _as_row(one: Placed) -> list[Any]:

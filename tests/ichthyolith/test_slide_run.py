@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from tinyslides import DISC_PX, TILE_PX, Disc, add_classifier, add_detector, draw_glass, draw_slide
 
+from sonar_watch.detection.detections import Detections
 from sonar_watch.errors import WeightsError
 from sonar_watch.ichthyolith.ahead import read_ahead
 from sonar_watch.ichthyolith.networks import Networks
@@ -281,6 +282,27 @@ def test_a_large_image_is_seen_in_strips_and_gives_the_same(
     monkeypatch.setattr("sonar_watch.ichthyolith.sweep.read_tile", None)
     monkeypatch.setattr("sonar_watch.ichthyolith.regions.read_tile", None)
     assert run().objects == whole.objects
+
+
+def test_a_sliver_that_rounding_leaves_nothing_of_is_no_object(
+    tiles: list[Path], options: SlideOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A crop of it cannot be cut out: it would end the run of all slides."""
+
+    class Sliver:
+        def detect(self, images: Sequence[np.ndarray]) -> list[Detections]:
+            row = [TILE_PX - 0.003, 20.0, TILE_PX + 9.0, 60.0, 0.9, 0.0]
+            return [Detections.from_rows(np.array([row], np.float32), ("tooth",)) for _ in images]
+
+        def close(self) -> None: ...
+
+    monkeypatch.setattr("sonar_watch.ichthyolith.networks.Networks.open_detector",
+                        lambda self: Sliver())  # fmt: skip
+    slides, _ = read_tree(tiles[0].parents[3])
+    two = replace(options, stages="two", classifier="looks")
+    record = SlideRecord(Path("nowhere"))
+    record.save = lambda: None  # type: ignore[method-assign]
+    assert count_slide(slides[0], record, Networks(two), two).objects == ()
 
 
 def test_progress_ends_at_the_number_of_windows(
