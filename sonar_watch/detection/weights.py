@@ -74,6 +74,8 @@ Shown = Literal["layers", "grey", "absolute"]
 SHOWN: tuple[Shown, ...] = ("layers", "grey", "absolute")
 Role = Literal["torch", "safetensors", "openvino", "openvino_weights", "onnx"]
 ROLES: tuple[Role, ...] = ("torch", "safetensors", "openvino", "openvino_weights", "onnx")
+
+_NAMING: tuple[Role, ...] = ("torch", "safetensors", "openvino_weights", "openvino", "onnx")
 """The first there is names the model: OpenVINO's graph is the same for other numbers in it."""
 
 
@@ -176,7 +178,7 @@ class WeightsEntry:
     @property
     def sha256(self) -> str:
         """The hash that names this model in an alert, the same whatever runtime carries it."""
-        return next(self.files[role].sha256 for role in ROLES if role in self.files)
+        return next(self.files[role].sha256 for role in _NAMING if role in self.files)
 
     def file(self, role: Role) -> WeightsFile:
         """Return the file of a role.

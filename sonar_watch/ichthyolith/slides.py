@@ -84,7 +84,7 @@ def count_slide(
     WeightsError, InferenceError
         A network could not be run; broken tiles are no reason to stop.
     """
-    inputs = found_inputs(networks.entry.sha256, networks.floor, options)
+    inputs = found_inputs(networks.entry, networks.floor, options)
     swept = sweep(slide, record, networks.open_detector, inputs, options, tick)
     ran = dict(swept.ran)
     groups, reason = join(slide, swept, record, networks.confidence, options)

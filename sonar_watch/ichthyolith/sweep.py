@@ -24,6 +24,7 @@ from sonar_watch.detection.tiling import (
     detect_windows,
     windows,
 )
+from sonar_watch.detection.weights import WeightsEntry
 from sonar_watch.errors import ImageError
 from sonar_watch.ichthyolith.ahead import read_ahead
 from sonar_watch.ichthyolith.options import SlideOptions
@@ -82,10 +83,11 @@ def windows_of(tile: Tile, options: SlideOptions) -> list[Window]:
     return windows(tile.width_px, tile.height_px, options.window_px, options.overlap_px)
 
 
-def found_inputs(weights_sha256: str, floor: float, options: SlideOptions) -> dict[str, Any]:
+def found_inputs(weights: WeightsEntry, floor: float, options: SlideOptions) -> dict[str, Any]:
     """Return what the boxes are made of, tiles apart; `floor` is the least confidence kept."""
     return {
-        "weights": weights_sha256, "floor": floor, "iou": options.iou,
+        "weights": weights.sha256, "classes": weights.class_names,
+        "input_size": weights.input_size, "floor": floor, "iou": options.iou,
         "window_px": options.window_px, "overlap_px": options.overlap_px,
         "program": code_of(*_FOUND_BY),
     }  # fmt: skip

@@ -166,7 +166,7 @@ def _slides(root: Path, options: SlideOptions, most_tiles: int | None) -> list[S
 def _search(slides: list[Slide], networks: Networks, options: SlideOptions) -> int:
     """Return how many boxes are found, as `yolo predict` would count them."""
     plain = replace(options, register=False)
-    inputs = found_inputs(networks.entry.sha256, networks.floor, plain)
+    inputs = found_inputs(networks.entry, networks.floor, plain)
     boxes = 0
     with TemporaryDirectory(prefix="sonar-watch-") as folder:
         for number, slide in enumerate(slides):

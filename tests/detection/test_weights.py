@@ -62,6 +62,13 @@ def test_the_torch_hash_names_the_model(tmp_path: Path) -> None:
         make_entry(tmp_path).file("openvino")
 
 
+def test_of_a_graph_and_its_numbers_the_numbers_name_the_model(tmp_path: Path) -> None:
+    """Weights trained further have the same graph: what they found must not count as known."""
+    graph, numbers = (WeightsFile(path=tmp_path / name, sha256=name) for name in ("xml", "bin"))
+    files = {"openvino": graph, "openvino_weights": numbers}
+    assert make_entry(tmp_path, files=files).sha256 == "bin"
+
+
 def test_folders_are_searched_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SONAR_WATCH_MODELS", str(tmp_path / "env"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "user"))

@@ -13,6 +13,7 @@ import pytest
 from tinyslides import DISC_PX, TILE_PX, Disc, add_classifier, add_detector, draw_glass, draw_slide
 
 from sonar_watch.detection.detections import Detections
+from sonar_watch.detection.weights import read_manifest, write_manifest
 from sonar_watch.errors import WeightsError
 from sonar_watch.ichthyolith.ahead import read_ahead
 from sonar_watch.ichthyolith.networks import Networks
@@ -165,6 +166,20 @@ def test_what_changed_is_run_again_and_only_that(
     fresh.save = lambda: None  # type: ignore[method-assign]
     other = count_slide(slides[0], fresh, networks, replace(options, **change))  # type: ignore[arg-type]
     assert other.objects == result.objects
+
+
+def test_a_class_by_another_name_in_the_manifest_is_a_change(
+    tiles: list[Path], run: Run, options: SlideOptions, tmp_path: Path
+) -> None:
+    run()
+    models = tmp_path / "models"
+    add_detector(models)
+    known = read_manifest(models)["discs"]
+    named = replace(known, class_map={"denticle": "sawtoothed"})
+    write_manifest(models, {"discs": named})
+    result = run(replace(options, models_dir=models))
+    assert "classes:" in result.ran["boxes"][1]
+    assert counts(result) == {"tooth": 4, "sawtoothed": 1}
 
 
 def test_the_classifier_rejects_what_the_detector_mistook(
