@@ -119,6 +119,8 @@ def write_profile(
 ) -> None:
     """Write profile.csv: what is known of each sample, its share, and its row of the census.
 
+    A measured column that is called as one of the census is `measured_` and its name.
+
     Raises
     ------
     OSError
@@ -127,15 +129,16 @@ def write_profile(
     options = options or ProfileOptions()
     rows: list[dict[str, Cell]] = []
     for point in points:
-        facts = point.facts
+        facts, counted = point.facts, cells_of(point.row)
         cells: dict[str, Cell] = {
             "sample": facts.sample,
             "depth_m": facts.depth_m,
             "age_ma": facts.age_ma,
-            **facts.measured,
         }
+        cells |= {f"measured_{name}" if name in counted else name: value
+                  for name, value in facts.measured.items()}  # fmt: skip
         cells |= estimate_cells(f"{options.morphotype}_share", point.morphotype_share)
-        rows.append({**cells_of(point.row), **cells})
+        rows.append({**counted, **cells})
     names = ["sample", "depth_m", "age_ma"]
     write_rows(path, [{**{name: row[name] for name in names}, **row} for row in rows])
 

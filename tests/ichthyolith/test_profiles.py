@@ -115,6 +115,15 @@ def test_profile_csv_holds_what_is_known_and_what_was_counted(tmp_path):
     assert (row["tooth_n"], row["sawtoothed_share"]) == ("3", "0.25")
 
 
+def test_a_measured_column_takes_no_other_s_place(tmp_path):
+    samples = {"a": SampleFacts(sample="a", depth_m=1.5, measured={"tiles": 7.0})}
+    write_profile(tmp_path / "profile.csv", make_profile(make_rows("a"), samples))
+
+    with (tmp_path / "profile.csv").open(newline="") as file:
+        (row,) = list(csv.DictReader(file))
+    assert (row["tiles"], row["measured_tiles"]) == ("4", "7.0")
+
+
 @pytest.mark.parametrize(
     "wrong", [{"against": "time"}, {"morphotype": "shark"}, {"among": ("noise",)}]
 )
