@@ -47,7 +47,7 @@ OUT        detections.csv  a row for every box, lengths in micrometres
            plots/          counts, sizes and profiles as PNG and PDF
            sheets/         crops of each class
            profile.csv     samples by depth or age, with --samples
-           tiles.csv       where tiles really lie
+           tiles.csv       where tiles really lie; missing.csv: places in the grid without one
            problems.csv    images that could not be used, and why
            manifest.json   what the results were made of; history.jsonl: what was run when, why
 REVIEW     slides DIR --out OUT --review              then open OUT/review/index.html, save

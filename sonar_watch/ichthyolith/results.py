@@ -19,6 +19,7 @@ from sonar_watch.atomic import whole_file
 from sonar_watch.ichthyolith.batch import Batch
 from sonar_watch.ichthyolith.census import CensusOptions, CensusRow, take_census
 from sonar_watch.ichthyolith.census_table import write_census, write_rows, write_sizes
+from sonar_watch.ichthyolith.grid import missing_tiles
 from sonar_watch.ichthyolith.networks import Networks
 from sonar_watch.ichthyolith.options import SlideOptions
 from sonar_watch.ichthyolith.records import Placed, SlideObject, Tile
@@ -103,7 +104,7 @@ def census_options(options: SlideOptions) -> CensusOptions:
 
 
 def write_tables(out: Path, batch: Batch, counted: Counted) -> None:
-    """Write detections.csv, census.csv, sizes.csv, tiles.csv and problems.csv.
+    """Write detections.csv, census.csv, sizes.csv, tiles.csv, missing.csv and problems.csv.
 
     Raises
     ------
@@ -114,6 +115,8 @@ def write_tables(out: Path, batch: Batch, counted: Counted) -> None:
     write_census(out / "census.csv", counted.census)
     write_sizes(out / "sizes.csv", counted.census)
     _write_rows(out / "tiles.csv", _TILES, [row for one in batch.results for row in _tiles(one)])
+    missing = [row for one in batch.results for row in _missing(one)]
+    _write_rows(out / "missing.csv", _MISSING, missing)
     problems = [{"image": one.image, "reason": one.reason} for one in batch.problems]
     _write_rows(out / "problems.csv", ("image", "reason"), problems)
 
@@ -208,6 +211,18 @@ def _tiles(result: SlideResult) -> list[dict[str, Any]]:
         }
         for tile in result.slide.tiles if (one := placed.get(tile.image)) is not None
     ]  # fmt: skip
+
+
+_MISSING = ("site", "sample", "slide", "y_px", "x_px")
+
+
+def _missing(result: SlideResult) -> list[dict[str, Any]]:
+    """Return where, by the grid of its names, a slide has no tile."""
+    slide = result.slide
+    return [
+        {"site": slide.site, "sample": slide.sample, "slide": slide.slide, "y_px": y, "x_px": x}
+        for y, x in missing_tiles(slide)
+    ]
 
 
 def _slide_body(result: SlideResult) -> dict[str, Any]:

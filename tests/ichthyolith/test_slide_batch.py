@@ -160,6 +160,17 @@ def test_what_could_not_be_used_is_listed(
     assert [one.class_name for one in batch.objects] == ["denticle"]
 
 
+def test_places_without_a_tile_are_listed(
+    root: Path, tmp_path: Path, options: SlideOptions
+) -> None:
+    corners = {(0, 0): (0, 0), (0, 256): (0, 256), (256, 0): (256, 0)}
+    draw_slide(root / "Site/A/A_001", DRAWN["A_001"], corners, name="A_001", seed=2)
+    run(root, tmp_path / "out", options)
+    assert (tmp_path / "out/missing.csv").read_text().splitlines() == [
+        "site,sample,slide,y_px,x_px", "Site,A,001,256,256",
+    ]  # fmt: skip
+
+
 def test_a_slide_without_a_scale_is_told(
     root: Path, tmp_path: Path, options: SlideOptions, caplog: pytest.LogCaptureFixture
 ) -> None:
