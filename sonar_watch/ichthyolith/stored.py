@@ -60,6 +60,10 @@ class SlideRecord:
             return None
         return kept["result"]
 
+    def inputs(self, step: str) -> dict[str, Any]:
+        """Return what the kept results of a step were made of, {} where there are none."""
+        return dict(self._content["steps"].get(step, {}).get("inputs", {}))
+
     def reason(self, step: str, inputs: Inputs, part: str = "") -> str:
         """Return why a step must be run, in words."""
         kept = self._content["steps"].get(step)

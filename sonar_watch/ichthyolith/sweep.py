@@ -156,7 +156,7 @@ def sweep(
         The network could not be run.
     """
     contents, unreadable = contents_of(slide, record, options.workers)
-    found_by = {**inputs, "content": contents}
+    found_by = _as_known(record, {**inputs, "content": contents})
     placed_by = {**placed_inputs(slide, options), "content": {"": contents}}
     readable = [tile for tile in slide.tiles if tile.image in contents]
     unseen = [tile for tile in readable if record.result(FOUND, found_by, tile.image) is None]
@@ -180,6 +180,21 @@ def sweep(
     record.keep_only(FOUND, set(contents))
     record.save()
     return _swept(record, found_by, placed, unreadable | work.failed, ran)
+
+
+def _as_known(record: SlideRecord, found_by: Inputs) -> Inputs:
+    """Return the inputs with the floor of an earlier run, where that was lower and saw all tiles.
+
+    The boxes above a floor are the same whatever lies below it: who looked at more once and asks
+    for less now need not look again.
+    """
+    earlier = record.inputs(FOUND).get("floor", found_by["floor"])
+    known = {**found_by, "floor": earlier}
+    if earlier < found_by["floor"] and all(
+        record.result(FOUND, known, image) is not None for image in found_by["content"]
+    ):
+        return known
+    return found_by
 
 
 def contents_of(

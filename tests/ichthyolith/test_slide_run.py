@@ -168,6 +168,18 @@ def test_what_changed_is_run_again_and_only_that(
     assert other.objects == result.objects
 
 
+def test_who_asks_for_less_need_not_look_again(
+    tiles: list[Path], run: Run, options: SlideOptions
+) -> None:
+    fresh = run()
+    assert run(replace(options, confidence=0.02)).ran["boxes"][1] == "floor: 0.05 -> 0.02"
+    less = run()
+    assert set(less.ran) - {"lengths"} == {"objects"}
+    assert less.objects == fresh.objects
+    cv2.imwrite(str(tiles[0]), cv2.imread(str(tiles[0]))[::-1])
+    assert run().ran["boxes"] == (4, "floor: 0.02 -> 0.05")
+
+
 def test_a_class_by_another_name_in_the_manifest_is_a_change(
     tiles: list[Path], run: Run, options: SlideOptions, tmp_path: Path
 ) -> None:
