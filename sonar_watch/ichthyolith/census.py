@@ -177,6 +177,7 @@ def take_census(
     *,
     masses_g: Mapping[str, float] | None = None,
     skills: Mapping[str, Skill] | None = None,
+    taken: Mapping[str, str] | None = None,
     options: CensusOptions | None = None,
 ) -> list[CensusRow]:
     """Return the rows of every sample, each after those of its slides, in order of the scans.
@@ -191,6 +192,8 @@ def take_census(
         Dry mass, in grams, of the sediment that was picked for the slides of a sample.
     skills : mapping of class to Skill
         Measured on slides left out; "ichthyolith" is that of all classes together.
+    taken : mapping of object_id to class
+        What the networks took those objects for that a person called something else.
     options : CensusOptions
 
     Raises
@@ -205,7 +208,7 @@ def take_census(
             raise ValueError(f"sample {sample}: expected a dry mass above 0 g, received {mass}")
     groups = _group(objects, scans)
     asked = _skills_as_counted(skills or {}, options)
-    return [_row(group, masses, asked, options) for group in groups]
+    return [_row(group, masses, asked, taken or {}, options) for group in groups]
 
 
 def _group(objects: Iterable[SlideObject], scans: Sequence[Scan]) -> list[_Group]:
@@ -242,16 +245,18 @@ def _skills_as_counted(skills: Mapping[str, Skill], options: CensusOptions) -> d
 
 
 def _row(
-    group: _Group, masses: Mapping[str, float], skills: Mapping[str, Skill], options: CensusOptions
+    group: _Group, masses: Mapping[str, float], skills: Mapping[str, Skill],
+    taken: Mapping[str, str], options: CensusOptions,
 ) -> CensusRow:
     mass = masses.get(group.key[1]) if group.level == "sample" else None
     areas = [scan.scanned_area_mm2 for scan in group.scans]
     tiles = sum(scan.tiles for scan in group.scans)
     members = _members(group.objects, options)
     counts = {
-        name: _count(found, skills.get(name), mass, options.size_edges_um)
+        name: _count(found, _tally(name, found, taken, options), skills.get(name), mass,
+                     options.size_edges_um)
         for name, found in members.items()
-    }
+    }  # fmt: skip
     denticles, teeth = counts["denticle"].tally, counts["tooth"].tally
     both = (skills.get("denticle"), skills.get("tooth"))
     known = all(counts[name].corrected is not None for name in ("denticle", "tooth"))
@@ -299,14 +304,28 @@ def _members(
     return members
 
 
+def _tally(
+    name: str, found: Sequence[SlideObject], taken: Mapping[str, str], options: CensusOptions
+) -> Tally:
+    """Return how many of a class were counted by whom; of all, when `name` is `ALL`."""
+    reviewed = [one for one in found if one.reviewed]
+    before = [taken.get(one.object_id, one.class_name) for one in reviewed]
+    if name == ALL:
+        rescued = sum(one not in ICHTHYOLITHS for one in before)
+    else:
+        rescued = sum(options.counted_as(one) != name for one in before)
+    return Tally(
+        unreviewed=len(found) - len(reviewed), reviewed=len(reviewed), rescued=rescued
+    )
+
+
 def _count(
     found: Sequence[SlideObject],
+    tally: Tally,
     skill: Skill | None,
     mass_g: float | None,
     edges_um: Sequence[float],
 ) -> Count:
-    reviewed = sum(one.reviewed for one in found)
-    tally = Tally(unreviewed=len(found) - reviewed, reviewed=reviewed)
     plain, right = counted(tally), corrected(tally, skill)
     return Count(
         tally=tally,

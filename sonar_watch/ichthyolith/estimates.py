@@ -107,10 +107,14 @@ class Tally:
         By the detector alone.
     reviewed : int
         Confirmed by a person: these are what they are said to be.
+    rescued : int
+        Those of the reviewed that the networks had called something else: measured recall
+        counts such ones as missed.
     """
 
     unreviewed: int
     reviewed: int = 0
+    rescued: int = 0
 
     @property
     def total(self) -> int:
@@ -131,7 +135,9 @@ def counted(tally: Tally) -> Estimate:
 def corrected(tally: Tally, skill: Skill | None) -> Estimate | None:
     """Return how many there are, as far as the detector's measured skill tells.
 
-    That is (reviewed + unreviewed * precision) / recall. The interval holds the uncertainty of
+    That is (reviewed + unreviewed * precision) / recall, without those that a person rescued: they
+    are some of the missed, for which recall stands. Never less than what is there for certain,
+    they among it. The interval holds the uncertainty of
     all three. Precision is that of slides where look-alikes are as frequent, next to
     ichthyoliths, as on the slides it was measured on: it may not be carried over to others, and
     then review is the remedy. None without skill, or when the detector never hit.
@@ -146,8 +152,9 @@ def corrected(tally: Tally, skill: Skill | None) -> Estimate | None:
     precision = skill.hits / (skill.hits + skill.false_alarms)
     recall = skill.hits / (skill.hits + skill.misses)
     low, high = _limits(tally, skill)
+    found = tally.reviewed - tally.rescued + tally.unreviewed * precision
     return Estimate(
-        value=(tally.reviewed + tally.unreviewed * precision) / recall,
+        value=max(found / recall, found + tally.rescued),
         low=float(np.quantile(low, 0.025)),
         high=float(np.quantile(high, 0.975)),
     )
@@ -206,23 +213,28 @@ def _limits(tally: Tally, skill: Skill | None, stream: int = 0) -> tuple[FloatAr
         recall = _beta(rng, skill.hits + 1 - upper, skill.misses + upper)
         weighted = _weighted_counts(rng, tally, precision, upper=bool(upper))
         with np.errstate(divide="ignore"):
-            sides.append(np.where(weighted > 0, weighted / recall, 0.0))
+            all_there = np.where(weighted > 0, weighted / recall, 0.0)
+        if tally.rescued:
+            certain = weighted + rng.standard_gamma(tally.rescued, DRAWS)
+            all_there = np.maximum(all_there, certain)
+        sides.append(all_there)
     return sides[0], sides[1]
 
 
 def _weighted_counts(
     rng: np.random.Generator, tally: Tally, precision: FloatArray, *, upper: bool
 ) -> FloatArray:
-    """Return draws of limits of reviewed + unreviewed * precision.
+    """Return draws of limits of reviewed + unreviewed * precision, without the rescued.
 
     A weighted sum of Poisson counts is close to a scaled gamma of the same mean and variance;
     its upper limit is that of one more count of the greatest weight (Fay and Feuer, Statistics
     in Medicine 16, 791, 1997). With one weight this is Garwood's interval.
     """
-    if not tally.reviewed:
+    sure = tally.reviewed - tally.rescued
+    if not sure:
         return rng.standard_gamma(tally.unreviewed + upper, DRAWS) * precision
-    mean = tally.reviewed + tally.unreviewed * precision
-    variance = tally.reviewed + tally.unreviewed * precision**2
+    mean = sure + tally.unreviewed * precision
+    variance = sure + tally.unreviewed * precision**2
     if upper:
         mean, variance = mean + 1, variance + 1
     return np.asarray(rng.standard_gamma(mean**2 / variance) * (variance / mean), np.float64)

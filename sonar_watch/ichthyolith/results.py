@@ -81,16 +81,20 @@ def count_all(
         A file of verdicts is none.
     """
     objects, applied = tuple(batch.objects), None
+    taken: dict[str, str] = {}
     if verdicts:
         review = join_reviews(map(read_verdicts, verdicts))
         applied = apply_verdicts(objects, review.verdicts)
+        taken = {before.object_id: before.class_name
+                 for before, after in zip(objects, applied.objects, strict=True)
+                 if before.class_name != after.class_name}  # fmt: skip
         objects = applied.objects
         for one in applied.unmatched:
             log.warning("verdict %s on %s: fits no object of this run", one.class_name,
                         one.object_id)  # fmt: skip
     rows = take_census(
         objects, [result.scan for result in batch.results], masses_g=masses_g,
-        skills=networks.skills(), options=census_options(options),
+        skills=networks.skills(), taken=taken, options=census_options(options),
     )  # fmt: skip
     return Counted(
         objects=objects, applied=applied, census=tuple(rows),

@@ -123,6 +123,42 @@ def test_what_a_person_confirmed_is_not_taken_for_a_false_alarm():
     assert right.value == pytest.approx(90 / 0.8)
 
 
+@pytest.mark.parametrize(("rescued", "value"), [(0, 100.0), (15, 100.0), (35, 115.0)])
+def test_what_a_person_rescued_is_not_counted_as_missed_again(rescued, value):
+    """80 were found of 100; more than the 20 that recall tells of can only be there, too."""
+    right = corrected(Tally(unreviewed=0, reviewed=80 + rescued, rescued=rescued), GOOD)
+    assert right is not None
+    assert right.value == pytest.approx(value)
+    assert right.low < value < right.high
+
+
+def test_intervals_hold_the_truth_when_people_rescue_some(monkeypatch):
+    monkeypatch.setattr(estimates, "DRAWS", 2000)
+    rng = np.random.default_rng(5)
+    held = []
+    for _ in range(150):
+        hits, there = int(rng.binomial(100, 0.8)), int(rng.poisson(60))
+        found = int(rng.binomial(there, 0.8))
+        rescued = int(rng.binomial(there - found, 0.7))
+        right = corrected.__wrapped__(
+            Tally(unreviewed=0, reviewed=found + rescued, rescued=rescued),
+            Skill(hits=hits, false_alarms=10, misses=100 - hits),
+        )
+        held.append(right.low <= 60 <= right.high)
+    assert np.mean(held) >= 0.93
+
+
+def test_the_rescued_are_those_that_networks_called_something_else():
+    objects = make_objects(tooth=4, denticle=2, reviewed=True)
+    taken = {"tooth0": "noise", "tooth1": "sawtoothed", "denticle0": "tooth"}
+    skills = {"tooth": GOOD, "denticle": GOOD, "ichthyolith": GOOD}
+    counts = take_census(objects, [make_scan()], skills=skills, taken=taken)[0].counts
+    assert [counts[name].tally.rescued for name in counts] == [2, 1, 0, 1]
+    as_teeth = CensusOptions(sawtoothed="tooth")
+    counts = take_census(objects, [make_scan()], taken=taken, options=as_teeth)[0].counts
+    assert counts["tooth"].tally.rescued == 1
+
+
 @pytest.mark.parametrize("skill", [None, Skill(hits=0, false_alarms=3, misses=1)])
 def test_without_a_measured_skill_nothing_is_corrected(skill):
     assert corrected(Tally(unreviewed=5), skill) is None

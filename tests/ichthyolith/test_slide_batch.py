@@ -228,6 +228,8 @@ def test_verdicts_change_counts_without_any_network(
     batch = run(root, tmp_path / "out", options, verdicts)
     networks = Networks(options)
     counted = count_all(batch, networks, options, [verdicts])
+    tally = counted.census[1].counts["sawtoothed"].tally  # of slide A/002
+    assert (tally.reviewed, tally.rescued) == (1, 1)
     told = summary(batch, counted, options)
     assert told["counts"] == {"sawtoothed": 1, "tooth": 1}
     assert (told["reviewed"], told["rejected"], told["ran"]) == (2, 1, {})
