@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -64,20 +65,31 @@ class _Counter:
 
     def __init__(self, title: str, total: int | None) -> None:
         self._title, self._total = title, total
-        self._done, self._said_s = 0, time.monotonic()
+        self._done, self._said_s, self._said = 0, time.monotonic(), 0
 
     def __call__(self, done: int = 1) -> None:
         self._done += done
-        if time.monotonic() - self._said_s > LOG_EVERY_S:
-            self._said_s = time.monotonic()
-            log.info(
-                "%d%s %s", self._done, f" of {self._total}" if self._total else "", self._title
-            )
+        now_s = time.monotonic()
+        if now_s - self._said_s > LOG_EVERY_S:
+            of = f" of {self._total}" if self._total else ""
+            log.info("%d%s %s%s", self._done, of, self._title, self._left(now_s - self._said_s))
+            self._said_s, self._said = now_s, self._done
+
+    def _left(self, passed_s: float) -> str:
+        """Return how long the rest takes at the pace since the last line."""
+        lately = self._done - self._said
+        if not self._total or lately <= 0:
+            return ""
+        seconds = max(self._total - self._done, 0) * passed_s / lately
+        return f", {timedelta(seconds=round(seconds))} left"
 
 
 @contextmanager
 def progress(title: str, total: int | None = None) -> Iterator[Advance]:
-    """Show a bar on stderr while the block runs; elsewhere a line in the log every 10 s."""
+    """Show a bar on stderr while the block runs; elsewhere a line in the log every 10 s.
+
+    Both tell the time that is left where `total` is known.
+    """
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
