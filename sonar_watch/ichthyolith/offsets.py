@@ -23,6 +23,9 @@ JPEG, coarser the fall of the light."""
 _LEAST_DETAIL = 0.02
 """Grey levels, standard deviation: glass without noise, or a tile of one colour, has less."""
 
+_LEAST_OF_OTHER = 0.6
+"""Detail of one picture over that of the other, where both show the same spot."""
+
 _TAPER_PX = 16
 _NEAR_PX = 8
 _MOST_CLIMBS = 4
@@ -86,10 +89,25 @@ def make_part(image: ByteImage, x_px: int, y_px: int, step_px: int = 1) -> Part:
     plane = grey[: height * step_px, : width * step_px].astype(np.float32)
     if step_px > 1:
         plane = cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA)
+    plane -= _slope(plane)
     fine, coarse = (
         cv2.GaussianBlur(plane, (0, 0), sigma / step_px) for sigma in (_FINE_PX, _COARSE_PX)
     )
     return Part(x_px=x_px, y_px=y_px, step_px=step_px, detail=fine - coarse)
+
+
+def _slope(plane: Float32Array) -> Float32Array:
+    """Return the fall of the light across a part, as a plane.
+
+    At the rim of a part the slope would be left as detail: on empty glass the rims are alike then,
+    at the largest shift, not what lies there.
+    """
+    down, across = (np.arange(side, dtype=np.float32) - (side - 1) / 2 for side in plane.shape)
+    falls = [
+        axis * np.float32(np.dot(axis, means) / max(np.dot(axis, axis), 1.0))
+        for axis, means in ((down, plane.mean(axis=1)), (across, plane.mean(axis=0)))
+    ]
+    return np.asarray(falls[0][:, None] + falls[1][None], np.float32)
 
 
 def measure_offsets(first: Part, second: Part, reach_px: int) -> tuple[Offset, ...]:
@@ -105,8 +123,8 @@ def measure_offsets(first: Part, second: Part, reach_px: int) -> tuple[Offset, .
     Returns
     -------
     tuple of Offset
-        At most `PEAKS`, in tile pixels; none where one part is without any detail or no shift is
-        more distinct than `LEAST_DISTINCTNESS`.
+        At most `PEAKS`, in tile pixels; none where one part is without any detail, no shift is
+        more distinct than `LEAST_DISTINCTNESS`, or one alone shows what there is to be seen.
 
     Raises
     ------
@@ -122,6 +140,8 @@ def measure_offsets(first: Part, second: Part, reach_px: int) -> tuple[Offset, .
     offsets = []
     for x, y, distinctness in _peaks(surface, max(_NEAR_PX // step, 2)):
         lag_x, lag_y, correlation = _refined(first.detail, second.detail, x0 + x, y0 + y)
+        if not _is_in_both(first.detail, second.detail, round(lag_x), round(lag_y)):
+            continue
         offsets.append(
             Offset(
                 x_px=lag_x * step - (second.x_px - first.x_px),
@@ -216,15 +236,28 @@ def _refined(
 
 def _correlation(first: Float32Array, second: Float32Array, x: int, y: int) -> float:
     """Return the correlation of what both show, second[p] being the like of first[p + (x, y)]."""
+    one, other = _shared(first, second, x, y)
+    size = float(np.sqrt(np.dot(one, one)) * np.sqrt(np.dot(other, other)))
+    return float(np.dot(one, other)) / size if size > 0 else 0.0
+
+
+def _shared(
+    first: Float32Array, second: Float32Array, x: int, y: int
+) -> tuple[Float32Array, Float32Array]:
+    """Return what both show of one spot, each about its mean; empty where they show none."""
     down, down_to = max(y, 0), min(first.shape[0], second.shape[0] + y)
     across, across_to = max(x, 0), min(first.shape[1], second.shape[1] + x)
     if down >= down_to or across >= across_to:
-        return 0.0
+        return np.empty(0, np.float32), np.empty(0, np.float32)
     one = first[down:down_to, across:across_to].ravel()
     other = second[down - y : down_to - y, across - x : across_to - x].ravel()
-    one, other = one - one.mean(), other - other.mean()
-    size = float(np.sqrt(np.dot(one, one)) * np.sqrt(np.dot(other, other)))
-    return float(np.dot(one, other)) / size if size > 0 else 0.0
+    return one - one.mean(), other - other.mean()
+
+
+def _is_in_both(first: Float32Array, second: Float32Array, x: int, y: int) -> bool:
+    """Return whether both show about as much detail: what one shows alone makes no likeness."""
+    spreads = [float(part.std()) if part.size else 0.0 for part in _shared(first, second, x, y)]
+    return min(spreads) >= _LEAST_OF_OTHER * max(spreads)
 
 
 def _vertex(before: float, here: float, after: float) -> float:

@@ -102,6 +102,38 @@ def test_a_tile_that_cannot_be_read_is_put_among_its_neighbours(
     assert "s_001_240_240.png: cut" in caplog.text
 
 
+def test_on_nearly_empty_glass_few_steps_are_believed_wrongly() -> None:
+    """Steep light and grains that one tile alone shows look alike at shifts that are none."""
+    wrong = believed = 0
+    for seed in range(2):
+        glass = make_glass(1400, 1400, 15, seed)
+        mosaic = make_mosaic(glass, rows=4, columns=4, step_error_px=(-15, 17), seed=seed)
+        registration = Registration(mosaic.slide)
+        for tile in mosaic.slide.tiles:
+            registration.see(tile, mosaic.read(tile))
+        for step in registration._steps():
+            if step.measured_px is not None:
+                first, second = (
+                    mosaic.true_px[mosaic.slide.tiles[number].image]
+                    for number in (step.first, step.second)
+                )
+                off = np.subtract(step.measured_px, np.subtract(second, first))
+                believed, wrong = believed + 1, wrong + (np.hypot(*off) > 3)
+    assert believed - wrong >= 15
+    assert wrong <= 6  # 13 when neither was seen to
+
+
+def test_a_grain_that_one_picture_alone_shows_is_no_likeness() -> None:
+    random = np.random.default_rng(2)
+    pictures = [random.normal(140, 2, (200, 200)).clip(0, 255).astype(np.uint8) for _ in range(2)]
+    pictures[0][90:110, 90:110] = 20
+    parts = [make_part(picture, 0, 0, 2) for picture in pictures]
+    assert measure_offsets(*parts, reach_px=30) == ()
+    pictures[1][94:114, 84:104] = 20
+    (found, *_) = measure_offsets(parts[0], make_part(pictures[1], 0, 0, 2), reach_px=30)
+    assert (found.x_px, found.y_px) == pytest.approx((6, -4), abs=0.5)
+
+
 def test_noise_alone_is_not_registered(caplog: pytest.LogCaptureFixture) -> None:
     mosaic = make_mosaic(np.full((900, 900), 140, np.uint8), rows=2, columns=2, noise=3)
     placed = register(mosaic.slide, mosaic.read)
