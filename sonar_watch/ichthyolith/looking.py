@@ -89,13 +89,7 @@ def look(
     wanted = {MEASURED: [view for group in groups for view in _measured(group)],
               CLASSIFIED: [group[0] for group in groups]}  # fmt: skip
     content = {part_of(view): contents[view.image] for some in wanted.values() for view in some}
-    steps = {MEASURED: {"program": code_of("ichthyolith.measuring", *_READ_BY),
-                        "content": content}}  # fmt: skip
-    if classifier is not None:
-        steps[CLASSIFIED] = {
-            "classifier": classifier[0], "content": content,
-            "program": code_of("ichthyolith.classifier", "detection.letterbox", *_READ_BY),
-        }  # fmt: skip
+    steps = _steps(content, None if classifier is None else classifier[0])
     looked = Looked()
     missing = {
         step: {view for view in wanted[step] if record.result(step, inputs, part_of(view)) is None}
@@ -109,6 +103,19 @@ def look(
     for group in groups:
         looked.looks[group[0]] = _look_of(record, steps, group)
     return looked
+
+
+def _steps(content: Mapping[str, str], classifier: str | None) -> dict[str, Inputs]:
+    """Return what each step is made of; `classifier` is the sha256 of its weights."""
+    steps: dict[str, Inputs] = {
+        MEASURED: {"program": code_of("ichthyolith.measuring", *_READ_BY), "content": content}
+    }
+    if classifier is not None:
+        steps[CLASSIFIED] = {
+            "classifier": classifier, "content": content,
+            "program": code_of("ichthyolith.classifier", "detection.letterbox", *_READ_BY),
+        }  # fmt: skip
+    return steps
 
 
 def _measured(group: Sequence[View]) -> Sequence[View]:

@@ -162,8 +162,7 @@ def sweep(
     unseen = [tile for tile in readable if record.result(FOUND, found_by, tile.image) is None]
     ran = {}
     if unseen:
-        reason = record.reason(FOUND, found_by, unseen[0].image)
-        ran[FOUND] = (len(unseen), reason)
+        ran[FOUND] = (len(unseen), record.reason(FOUND, found_by, unseen[0].image))
     work = _Pass(slide, record, found_by, options, tick)
     tick(sum(len(windows_of(t, options)) for t in slide.tiles) - work.windows_in(unseen))
     if record.result(PLACED, placed_by) is None:
