@@ -1,7 +1,6 @@
 """Sets of composites on disk: whole, repeatable, gone on with, and split by survey."""
 
 import json
-import time
 
 import numpy as np
 import pytest
@@ -86,15 +85,6 @@ def test_a_set_does_not_depend_on_the_number_of_processes(tmp_path):
     one, two = (contents(path.parent) for path in (first, second))
     one.pop("dataset.yaml"), two.pop("dataset.yaml")  # They name their folders.
     assert one == two
-
-
-@pytest.mark.slow
-def test_a_batch_takes_less_than_60_ms_of_one_core_for_each_composite(tmp_path):
-    options = SlideSetOptions(composites=200, validation_share=0.0)
-    dataset.opencv().setNumThreads(1)
-    start = time.process_time()
-    dataset.make_batch(tmp_path, options, next(batches_of(options)))
-    assert (time.process_time() - start) / 200 < 0.06
 
 
 def test_a_folder_with_another_set_is_refused(tmp_path):
