@@ -80,7 +80,7 @@ def test_missing_input_and_missing_weights_are_said(tmp_path: Path) -> None:
     path.write_text("detector:\n  weights: plume-giant\n")
     (tmp_path / "a.kmwcd").write_bytes(b"")
     done = sonar_watch("replay", tmp_path, "--out", tmp_path / "out", "--config", path)
-    assert done.returncode == 1
+    assert done.returncode == 78
     assert "plume-giant" in done.stderr
     assert "Traceback" not in done.stderr
 
