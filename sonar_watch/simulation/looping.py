@@ -1,7 +1,8 @@
 """A short simulated cruise sailed again and again: the same echoes with new times and names.
 
 Simulating a day takes a day; a loop costs no more than writing it. What changes from one loop to
-the next is what changes at sea: the time of every datagram, the ping counter, the names of files.
+the next is what changes at sea: the time of every datagram, the ping counter, the names of files
+and, when asked for, where the ship is.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ WATER, MOTION = ".kmwcd", ".kmall"
 
 _SETUP = frozenset({b"#IIP", b"#IOP", b"#SVP"})
 _STAMP = Struct("<I")
+_PLACE = Struct("<dd")
+_PLACE_AT = 12
+"""Offset of latitude and longitude in what a #SPO says after the part about its sensor."""
 _SECONDS = 12
 """Offset of the seconds in the header of every datagram."""
 
@@ -126,7 +130,9 @@ def _row_offsets(skm: bytes) -> Iterator[int]:
         yield BODY + size + row * stride + _SKM_ROW_SECONDS
 
 
-def restamp(data: bytes, shift_s: int, pings: int) -> bytes:
+def restamp(
+    data: bytes, shift_s: int, pings: int, moved_deg: tuple[float, float] = (0.0, 0.0)
+) -> bytes:
     """Return a datagram as it would be `shift_s` seconds and `pings` pings later.
 
     Parameters
@@ -134,6 +140,8 @@ def restamp(data: bytes, shift_s: int, pings: int) -> bytes:
     data : bytes
         One #MWC, #SPO, #SKM, or one of those with which a file begins.
     shift_s, pings : int
+    moved_deg : tuple of float
+        Degrees of latitude and longitude to be added to positions.
     """
     changed = bytearray(data)
     kind = data[4:8]
@@ -142,7 +150,11 @@ def restamp(data: bytes, shift_s: int, pings: int) -> bytes:
         counter = int.from_bytes(data[_COUNTER_AT : _COUNTER_AT + 2], "little") + pings
         changed[_COUNTER_AT : _COUNTER_AT + 2] = (counter & 0xFFFF).to_bytes(2, "little")
     elif kind == b"#SPO":
-        _add(changed, BODY + int.from_bytes(data[BODY : BODY + 2], "little"), shift_s)
+        at = BODY + int.from_bytes(data[BODY : BODY + 2], "little")
+        _add(changed, at, shift_s)
+        place = _PLACE.unpack_from(changed, at + _PLACE_AT)
+        moved = (value + more for value, more in zip(place, moved_deg, strict=True))
+        _PLACE.pack_into(changed, at + _PLACE_AT, *moved)
     elif kind == b"#SKM":
         for offset in _row_offsets(data):
             _add(changed, offset, shift_s)
@@ -168,6 +180,9 @@ class LoopWriter:
         Data seconds by which the first loop is later than the excerpt.
     loops_per_file : int
         Loops that go into one pair of files, of an excerpt of one line.
+    step_deg : tuple of float
+        Degrees of latitude and longitude by which each loop lies beyond the one before: the
+        same plumes at places of their own. (0, 0) sails the same water again.
     kept : int or None
         Pairs of files kept, the one being written among them: older ones are deleted, as a
         ship's archive does. None deletes none.
@@ -191,6 +206,7 @@ class LoopWriter:
         loop_s: int,
         start_s: int = 0,
         loops_per_file: int = 1,
+        step_deg: tuple[float, float] = (0.0, 0.0),
         kept: int | None = None,
     ) -> None:
         if loops_per_file > 1 and len(lines) > 1:
@@ -200,7 +216,7 @@ class LoopWriter:
             raise ConfigurationError(f"expected an excerpt of less than {loop_s} s")
         folder.mkdir(parents=True, exist_ok=True)
         self._lines, self._folder, self._loop_s, self._start_s = lines, folder, loop_s, start_s
-        self._loops_per_file, self._kept = loops_per_file, kept
+        self._loops_per_file, self._step_deg, self._kept = loops_per_file, step_deg, kept
         self._pings = sum(line.swaths for line in lines)
         self._files: dict[str, BufferedWriter] = {}
         self._pairs: list[list[Path]] = []
@@ -210,12 +226,13 @@ class LoopWriter:
         """Yield what comes next, for ever, each to be given to `append` before the next."""
         for loop in itertools.count():
             shift_s, pings = self._start_s + loop * self._loop_s, loop * self._pings
+            moved_deg = (loop * self._step_deg[0], loop * self._step_deg[1])
             for line in self._lines:
                 if loop % self._loops_per_file == 0:
                     self._begin(line, shift_s, pings)
                 for each in line.body:
                     if each.due_s < self._end_s:
-                        data = restamp(each.data, shift_s, pings)
+                        data = restamp(each.data, shift_s, pings, moved_deg)
                         yield Stamped(due_s=each.due_s + shift_s, suffix=each.suffix, data=data)
 
     def append(self, what: Stamped) -> None:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from sonar_watch.alerts.subscriber import read_status
@@ -161,7 +162,8 @@ def measure_load(
     """
     if out.exists() and any(out.iterdir()):
         raise ConfigurationError(f"{out}: expected an empty folder")
-    excerpt = sail_excerpt(survey_for(options), out / "excerpt")
+    survey = survey_for(options)
+    excerpt = sail_excerpt(survey, out / "excerpt")
     config, endpoints = _prepare(out, options)
     with _watch(config) as watch:
         first = _wait_until_ready(watch, endpoints[1])
@@ -170,6 +172,7 @@ def measure_load(
             writer = LoopWriter(
                 excerpt, out / "raw", loop_s=options.excerpt_s, start_s=shift_s,
                 loops_per_file=max(1, options.file_s // options.excerpt_s),
+                step_deg=_step_deg(survey, options.excerpt_s),
             )
             with _sampling(endpoints[1], options.sample_s, on_sample) as memory:
                 memory.append(int(first.get("memory_bytes") or 0))
@@ -187,6 +190,19 @@ def survey_for(options: LoadOptions) -> Survey:
         _SEED, depth_m=depth_m, family=_FAMILY, plumes=max(1, options.excerpt_s // 10), schools=2,
         length_m=_SPEED_M_S * (options.excerpt_s - 1), contrast_db=18.0,
     )
+
+
+def _step_deg(survey: Survey, seconds: int) -> tuple[float, float]:
+    """Return how far, in degrees of latitude and longitude, the ship comes in so many seconds.
+
+    Each time the excerpt is sailed its plumes are new ones: an hour over the same few would hold
+    a dozen alerts, too few to say how late one in a hundred is.
+    """
+    line, (latitude, longitude) = survey.lines[0], survey.scene.origin
+    way_m, heading = line.speed_m_s * seconds, math.radians(line.heading_deg)
+    north, east = np.array(way_m * math.cos(heading)), np.array(way_m * math.sin(heading))
+    there = survey.to_geographic(east, north)
+    return float(there[0]) - latitude, float(there[1]) - longitude
 
 
 def _prepare(out: Path, options: LoadOptions) -> tuple[Path, tuple[str, str]]:

@@ -72,6 +72,24 @@ def test_navigation_goes_with_it(tmp_path: Path, excerpt: tuple[ExcerptLine, ...
             assert np.array_equal(before.latitude, after.latitude)
 
 
+def test_each_loop_may_lie_beyond_the_one_before(
+    tmp_path: Path, excerpt: tuple[ExcerptLine, ...]
+) -> None:
+    writer = LoopWriter(excerpt, tmp_path, loop_s=LOOP_S, step_deg=(0.002, -0.001))
+    write_loops(writer, 3 * len(excerpt[0].body))
+    places = [
+        np.array([
+            (item.latitude[0], item.longitude[0]) for item in items
+            if isinstance(item, NavigationSample)
+            and item.latitude is not None and item.longitude is not None
+        ])
+        for items in items_of(tmp_path, ".kmall")
+    ]
+    assert len(places[0])
+    for number, loop in enumerate(places):
+        assert np.allclose(loop - places[0], (number * 0.002, -number * 0.001), atol=1e-12)
+
+
 def test_nothing_is_due_before_what_it_tells(excerpt: tuple[ExcerptLine, ...]) -> None:
     dues = [each.due_s for each in excerpt[0].body]
     assert dues == sorted(dues)
