@@ -8,6 +8,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from sonar_watch.records import FloatArray
 
@@ -18,9 +19,11 @@ _FORGET_AT_LEAST = 4096
 class Series:
     """Rows of values, sorted by time.
 
-    Rows that arrive in order are appended whole; one that is late is put in its place. Of two
-    rows with the same time the smaller stays, whichever came first, so that the content
-    depends on what was heard and not on when.
+    Rows that arrive in order are appended whole; late ones wait until somebody asks, and are
+    then put in their places all at once: an old log is thousands of them, and putting in each
+    alone would move millions of newer rows each time. Of two rows with the same time the
+    smaller stays, whichever came first, so that the content depends on what was heard and not
+    on when.
 
     Parameters
     ----------
@@ -29,21 +32,23 @@ class Series:
         For each column, whether it is an angle that goes round at 360 degrees.
     """
 
-    __slots__ = ("_circular", "_columns", "_time_s", "sensor")
+    __slots__ = ("_circular", "_columns", "_late", "_time_s", "sensor")
 
     def __init__(self, sensor: str, circular: Sequence[bool]) -> None:
         self.sensor = sensor
         self._circular = tuple(circular)
         self._time_s = array("d")
         self._columns = [array("d") for _ in circular]
+        self._late: list[tuple[float, _Row]] = []
 
     def __len__(self) -> int:
         """Number of rows."""
+        self._settle()
         return len(self._time_s)
 
     @property
     def last_s(self) -> float:
-        """Time of the newest row, -inf when there is none."""
+        """Time of the newest row, -inf when there is none; no late row is newer."""
         return self._time_s[-1] if self._time_s else -math.inf
 
     def add(self, time_s: FloatArray, columns: Sequence[FloatArray]) -> None:
@@ -63,18 +68,46 @@ class Series:
             return
         rows = zip(*(column.tolist() for column in columns), strict=True)
         for instant, row in zip(time_s.tolist(), rows, strict=True):
-            self._insert(instant, row)
+            if instant > self.last_s:
+                self._append(instant, row)
+            else:
+                self._late.append((instant, row))
 
-    def _insert(self, instant: float, row: _Row) -> None:
-        at = bisect_left(self._time_s, instant)
-        if at < len(self._time_s) and self._time_s[at] == instant:
-            if _order(row) < _order(self._row(at)):
+    def _append(self, instant: float, row: _Row) -> None:
+        self._time_s.append(instant)
+        for column, value in zip(self._columns, row, strict=True):
+            column.append(value)
+
+    def _settle(self) -> None:
+        """Put the late rows in their places; what is older than all of them stays untouched."""
+        if not self._late:
+            return
+        late: dict[float, _Row] = {}
+        for instant, row in self._late:
+            late[instant] = min(late.get(instant, row), row, key=_order)
+        self._late = []
+        rows = self._without_known(late)
+        if not rows:
+            return
+        time_s = np.array([instant for instant, _ in rows])
+        start = bisect_left(self._time_s, rows[0][0])
+        places = np.searchsorted(np.array(self._time_s[start:]), time_s)
+        _insert(self._time_s, start, places, time_s)
+        for column, values in zip(self._columns, zip(*(row for _, row in rows), strict=True),
+                                  strict=True):  # fmt: skip
+            _insert(column, start, places, np.array(values))
+
+    def _without_known(self, late: dict[float, _Row]) -> list[tuple[float, _Row]]:
+        """Return those of a new time, in order; of a known one the smaller row stays."""
+        new: list[tuple[float, _Row]] = []
+        for instant, row in sorted(late.items()):
+            at = bisect_left(self._time_s, instant)
+            if at == len(self._time_s) or self._time_s[at] != instant:
+                new.append((instant, row))
+            elif _order(row) < _order(self._row(at)):
                 for column, value in zip(self._columns, row, strict=True):
                     column[at] = value
-            return
-        self._time_s.insert(at, instant)
-        for column, value in zip(self._columns, row, strict=True):
-            column.insert(at, value)
+        return new
 
     def between(self, instant: float, max_gap_s: float) -> tuple[_Row, float] | None:
         """Return the values interpolated at `instant` and the distance to the nearer row.
@@ -82,6 +115,7 @@ class Series:
         None unless a row has that very time, or rows on both sides lie at most `max_gap_s`
         apart.
         """
+        self._settle()
         after = bisect_left(self._time_s, instant)
         if after < len(self._time_s) and self._time_s[after] == instant:
             return self._row(after), 0.0
@@ -97,6 +131,7 @@ class Series:
 
     def nearest(self, instant: float, max_age_s: float) -> tuple[_Row, float] | None:
         """Return the values of the row nearest to `instant` and how far it is past it, or None."""
+        self._settle()
         after = bisect_right(self._time_s, instant)
         near = [at for at in (after - 1, after) if 0 <= at < len(self._time_s)]
         if not near:
@@ -107,11 +142,13 @@ class Series:
 
     def last_before(self, instant: float) -> float | None:
         """Return the time of the last row at or before `instant`, or None."""
+        self._settle()
         after = bisect_right(self._time_s, instant)
         return self._time_s[after - 1] if after else None
 
     def forget_before(self, instant: float) -> None:
         """Drop rows before `instant`, or leave them a while where few would go."""
+        self._settle()
         old = bisect_left(self._time_s, instant)
         if old < min(_FORGET_AT_LEAST, len(self._time_s)):
             return
@@ -121,6 +158,15 @@ class Series:
 
     def _row(self, at: int) -> _Row:
         return tuple(column[at] for column in self._columns)
+
+
+def _insert(
+    column: array[float], start: int, places: npt.NDArray[np.intp], values: FloatArray
+) -> None:
+    """Put values in before the places, counted from `start`: the rest moves once."""
+    rest = np.insert(np.array(column[start:]), places, values)
+    del column[start:]
+    column.frombytes(rest.tobytes())
 
 
 def _order(row: _Row) -> _Row:
