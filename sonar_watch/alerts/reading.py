@@ -101,6 +101,12 @@ class JournalReader:
         begins = self.checkpoint(BEGINS_KEY)
         return None if begins is None else parse_utc(begins)
 
+    @property
+    def resumes_utc(self) -> datetime | None:
+        """Data time of the frame committed last; before the first, where this journal begins."""
+        text = self._value("SELECT time_utc FROM frames ORDER BY position DESC LIMIT 1")
+        return self.begins_utc if text is None else parse_utc(text)
+
     def alerts_after(self, sequence: int, limit: int) -> list[tuple[int, str, bytes]]:
         """Return up to `limit` alerts beyond `sequence`, in order: (sequence, topic, body)."""
         return self._rows(

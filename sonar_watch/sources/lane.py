@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from collections.abc import Callable
 
 from sonar_watch.errors import JournalError, SonarWatchError
 from sonar_watch.monitoring.words import in_words
@@ -29,11 +30,18 @@ class Lane:
     live : bool
         True: an error of the source is logged and it is asked again later. A replay ends with
         it: one that left out a source would look complete.
+    tell : callable
+        Told the data time of each swath that comes, seconds since 1970 UTC.
     """
 
-    def __init__(self, source: Source, *, live: bool) -> None:
+    def __init__(
+        self, source: Source, *, live: bool, tell: Callable[[float], None] = lambda _: None
+    ) -> None:
         self.source = source
         self.live = live
+        self._tell = tell
+        # Only logs that were passed over ask for it.
+        self._note_swath: Callable[[float], bool] | None = getattr(source, "note_swath", None)
         self.queue: deque[SourceItem] = deque()
         self._arrived_s: deque[float] = deque()
         self._last_swath_at_s = float("-inf")
@@ -74,14 +82,23 @@ class Lane:
             ended = ended or isinstance(item, LineEnd)
             if is_swath(item):
                 self._last_swath_at_s = now_s
+                self._tell(item.time_utc.timestamp())
             # Never past the end of a line: which fix its last swaths get would depend on chance.
             if isinstance(item, NavigationSample) and not ended and self.live:
                 ahead.append(item)
             else:
                 self.queue.append(item)
                 self._arrived_s.append(now_s)
-        self._holds_more = not self.queue and self.source.counts().get("backlog", 0) > 0
+        self._note_backlog()
         return ahead
+
+    def hear(self, time_s: float) -> None:
+        """Hear of a swath that came, here or elsewhere: more may have to be read for it."""
+        if self._note_swath is not None and self._note_swath(time_s):
+            self._note_backlog()
+
+    def _note_backlog(self) -> None:
+        self._holds_more = not self.queue and self.source.counts().get("backlog", 0) > 0
 
     def blocks(self, now_s: float, patience_s: float) -> bool:
         """Return True while an earlier item could still come from here."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from sonar_watch.errors import ConfigurationError, FormatError
 from sonar_watch.formats.nmea import split_log_line
 from sonar_watch.records import SourceItem, printable
+from sonar_watch.sources.log_need import LogNeed, PassedOver
 from sonar_watch.sources.scan import FolderScan, changed_s
 from sonar_watch.sources.sentences import SentenceReader
 from sonar_watch.sources.source import data_time_s
@@ -23,6 +24,9 @@ BYTES_PER_READ = 1 << 16
 BEHIND_PER_POLL = 4
 """Live, so many logs that have more to read are read on in one poll: a tenth of a second each.
 Half of them are those written last, which tell of now."""
+
+PLACED_PER_POLL = 32
+"""So many logs are looked at in one poll for where what is needed of them begins."""
 
 QUIET_S = 60.0
 """A log read to its end that has not grown for so long is looked at every `rescan_s` alone."""
@@ -66,7 +70,7 @@ class NmeaLogOptions:
 def is_navigation_log(path: Path) -> bool:
     """Return True when a file begins like a ship's log of NMEA sentences."""
     try:
-        with path.open("rb") as file:
+        with path.open("rb", buffering=0) as file:
             return _LOG_LINE.search(file.read(4096)) is not None
     except OSError:
         return False
@@ -83,14 +87,26 @@ class _Tail:
         self.at_end = False
         self.looked_s = self.grown_s = now_s
         self.told = ""
+        self.passed: PassedOver | None = None
+        """What is not read of it; None: it is not known yet where to begin."""
         self._offset = 0
         self._rest = b""
+
+    def begin(self, passed: PassedOver) -> None:
+        """Begin after what is passed over; a second time only when that lies further back."""
+        if self.passed is None or passed.offset < self.passed.offset:
+            self._offset, self._rest = passed.offset, b""
+            self.last_s = float("-inf")
+            self.at_end = passed.is_all
+            if passed.is_all:  # it did not grow lately: looked at with the others that did not
+                self.grown_s = float("-inf")
+            self.passed = passed
 
     def read(self, *, final: bool) -> list[tuple[int, str]]:
         """Return new whole lines with their byte offsets; the last one, too, when `final`."""
         if self.path.stat().st_size < self._offset:
             _log.warning("%s was cut or replaced: read from its start", self.path.name)
-            self._offset, self._rest = 0, b""
+            self._offset, self._rest, self.passed = 0, b"", PassedOver()
         with self.path.open("rb") as file:
             file.seek(self._offset)
             data = file.read(BYTES_PER_READ)
@@ -120,12 +136,16 @@ class NmeaLogSource:
     poll reads more than some of those that lie there at the start. Finite, the file that is
     furthest behind in data time is read next, so that instruments stay side by side.
 
+    What swaths still to come do not need is passed over; see `LogNeed`.
+
     Parameters
     ----------
     options : NmeaLogOptions
     live : bool
     clock : callable
         Seconds that only grow.
+    need : LogNeed or None
+        What is needed; None: everything.
     """
 
     def __init__(
@@ -134,15 +154,18 @@ class NmeaLogSource:
         *,
         live: bool = True,
         clock: Callable[[], float] = time.monotonic,
+        need: LogNeed | None = None,
     ) -> None:
         self._options = options
+        self._need = need or LogNeed()
         self._live = live
         self._clock = clock
         self._scan = FolderScan(options.path, recursive=False, rescan_s=options.rescan_s)
         self._tails: dict[Path, _Tail] = {}
+        self._unplaced: dict[Path, _Tail] = {}
         self._sentences = SentenceReader(options.name)
         if options.path.is_file():
-            self._tails[options.path] = _Tail(options.path, clock())
+            self._admit(options.path, clock())
 
     @property
     def name(self) -> str:
@@ -162,7 +185,9 @@ class NmeaLogSource:
 
     def counts(self) -> dict[str, int]:
         """Return files not read to their end, what was wrong with lines, and an absent folder."""
-        behind = sum(not tail.at_end for tail in self._tails.values())
+        behind = sum(
+            not tail.at_end or path in self._unplaced for path, tail in self._tails.items()
+        )
         counts = {"backlog": behind} | self._sentences.counts()
         if self._scan.failing and not self._options.path.is_file():
             counts["failing"] = self._scan.failing
@@ -172,10 +197,20 @@ class NmeaLogSource:
         """Return the navigation of the lines that are new."""
         now_s = self._clock()
         self._look(now_s)
+        self._place()
         items: list[SourceItem] = []
         for tail in self._turn(now_s):
             items += self._read(tail, now_s)
         return items
+
+    def note_swath(self, time_s: float) -> bool:
+        """Hear of a swath that waits; return True when logs are read further back for it."""
+        if not self._need.note(time_s):
+            return False
+        again = {path: tail for path, tail in self._tails.items()
+                 if tail.passed is not None and self._need.since_in(tail.passed) is not None}
+        self._unplaced |= again
+        return bool(again)
 
     def close(self) -> None:
         """Nothing to close: files are open only while they are read."""
@@ -185,7 +220,7 @@ class NmeaLogSource:
         single = self._options.path
         if single.is_file():
             if single not in self._tails:
-                self._tails[single] = _Tail(single, now_s)
+                self._admit(single, now_s)
             return
         if not self._live and self._scan.passes:
             return
@@ -193,7 +228,7 @@ class NmeaLogSource:
         for path in found or ():
             known = path in self._tails or not path.match(self._options.pattern)
             if not known and is_navigation_log(path):
-                self._tails[path] = _Tail(path, now_s)
+                self._admit(path, now_s)
         if found is not None and self._live:
             self._forget_gone(set(found))
 
@@ -202,17 +237,36 @@ class NmeaLogSource:
         for path in self._tails.keys() - found:
             if not self._scan.hides(path):
                 del self._tails[path]
+                self._unplaced.pop(path, None)
+
+    def _admit(self, path: Path, now_s: float) -> None:
+        self._tails[path] = tail = _Tail(path, now_s)
+        if self._need.is_all:
+            tail.begin(PassedOver())
+        else:
+            self._unplaced[path] = tail
+
+    def _place(self) -> None:
+        """Find out where to begin, in the newest logs first."""
+        waiting = self._unplaced.values()
+        for tail in heapq.nlargest(PLACED_PER_POLL, waiting, key=lambda tail: tail.written_s):
+            del self._unplaced[tail.path]
+            try:
+                passed = self._need.pass_over(tail.path)
+            except OSError:  # reading it will say so
+                passed = PassedOver()
+            tail.begin(passed)
+            _log.debug("%s: read from byte %d on", tail.name, passed.offset)
 
     def _turn(self, now_s: float) -> list[_Tail]:
         """Return the files to read now."""
-        behind = sorted((tail for tail in self._tails.values() if not tail.at_end),
-                        key=lambda tail: tail.last_s)  # fmt: skip
+        begun = [tail for tail in self._tails.values() if tail.passed is not None]
+        behind = sorted((tail for tail in begun if not tail.at_end), key=lambda tail: tail.last_s)
         if not self._live:
             return behind[:1]
         newest = heapq.nlargest(BEHIND_PER_POLL // 2, behind, key=lambda tail: tail.written_s)
         oldest = [tail for tail in behind if tail not in newest]
-        followed = [tail for tail in self._tails.values()
-                    if tail.at_end and self._is_due(tail, now_s)]  # fmt: skip
+        followed = [tail for tail in begun if tail.at_end and self._is_due(tail, now_s)]
         return followed + newest + oldest[: BEHIND_PER_POLL - len(newest)]
 
     def _is_due(self, tail: _Tail, now_s: float) -> bool:

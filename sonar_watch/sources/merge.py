@@ -94,11 +94,13 @@ class Merger:
         self._lead_s = lead_s
         self._clock = clock
         self._pace = _Pace(patience_s)
-        self._lanes = [Lane(source, live=live) for source in sources]
+        self._lanes: list[Lane] = []
+        for source in sources:
+            self.add(source)
 
     def add(self, source: Source) -> None:
         """Merge one more source from now on."""
-        self._lanes.append(Lane(source, live=self._live))
+        self._lanes.append(Lane(source, live=self._live, tell=self._tell))
 
     def remove(self, source: Source) -> bool:
         """Merge a source no longer; return False, and go on, while something of it waits."""
@@ -134,6 +136,11 @@ class Merger:
         """Close every source."""
         for lane in self._lanes:
             lane.source.close()
+
+    def _tell(self, time_s: float) -> None:
+        """Have logs read that were passed over, before the swath that needs them has its turn."""
+        for lane in self._lanes:
+            lane.hear(time_s)
 
     def _round(self) -> list[SourceItem]:
         now_s = self._clock()
