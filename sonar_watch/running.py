@@ -15,7 +15,7 @@ from sonar_watch.errors import SonarWatchError
 from sonar_watch.settings import Settings
 from sonar_watch.sources.folder import ImageFolderSource
 from sonar_watch.sources.kmall_udp import KmallFeedSource
-from sonar_watch.sources.log_need import LogNeed
+from sonar_watch.sources.log_need import REACH_S, LogNeed
 from sonar_watch.sources.logs import NmeaLogSource
 from sonar_watch.sources.raw import RawFolderSource
 from sonar_watch.sources.source import Source
@@ -35,8 +35,9 @@ def live_sources(settings: Settings) -> SourceMaker:
         made += [ImageFolderSource(images, journal, wake=wake) for images in wanted.images]
         made += [NmeaFeedSource(feed, wake=wake) for feed in wanted.nmea_udp]
         made += [NmeaTcpSource(feed, wake=wake) for feed in wanted.nmea_tcp]
+        reach_s = max(REACH_S, settings.navigation.memory_s)
         for logs in wanted.nmea_logs:
-            need = LogNeed(journal.resumes_utc, settings.navigation.memory_s)
+            need = LogNeed(journal.resumes_utc, reach_s)
             made.append(NmeaLogSource(logs, need=need))
         return made
 

@@ -30,6 +30,7 @@ FINE_BYTES = 1 << 18
 """A start that is known so closely will do."""
 
 REACH_S = 3600.0
+"""Far more than navigation may be older than a swath: loggers' clocks are not sounders' clocks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
