@@ -13,7 +13,7 @@ DEFAULTS = {
     "out": None, "cruise": None, "baseline": None, "seed": None, "depth": None, "family": None,
     "contrast": None, "swaths": 300, "workers": 1, "record": False, "keep_old": False,
     "detections": None, "radius": 50.0, "injected": None, "iou": 0.5, "only": None,
-    "ignore_cut": False, "slides": None, "crops": None,
+    "ignore_cut": False, "slides": None, "crops": None, "classifier": None,
 }
 """What an option is when nobody asks for it."""
 
@@ -29,7 +29,7 @@ USED = {
     "--injected": ("injected", *_INJECTED),
     "--picks": ("weights", "confidence", "detections", "radius"),
     "--slides": ("slides", "detections", "confidence", "iou", "only", "ignore_cut",
-                 "crops"),
+                 "crops", "record", "weights", "classifier"),
     "--reviews": (),
 }
 """Which options matter to what is asked for."""
@@ -68,6 +68,10 @@ SLIDES     evaluate --slides DIR --detections [NAME=]detections.csv[,more.csv]..
   F1 per class, of all (the class must be right) and of any (it need not). Labels marked unsure
   count neither way. Files joined by commas are pooled as one run, each of slides of its own, such
   as those left out of each training. Tiles that are labelled and in no file count as empty.
+    --record                    the skill of one such run into the MANIFEST.yaml of its weights:
+                                counts of `sonar-watch slides` are corrected by it from then on
+    --record --weights NAME     ... of runs by several trainings, each of slides left out of it,
+                                which stand for the weights NAME, trained on all
 
 REVIEWS    evaluate --reviews A.json B.json
   How far two people agree on the same objects, each in a file saved by the page that
@@ -86,7 +90,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", help="which pictures (default %(default)s)")
     parser.add_argument(
         "--weights", metavar="NAME",
-        help="instead of the configured ones; classical: the detector without a network",
+        help="instead of the configured ones; classical: the detector without a network; of "
+        "slides, with --record: those that the runs stand for",
     )
     parser.add_argument(
         "--encoding", choices=("as-is", "layers", "grey"),
@@ -130,7 +135,7 @@ def _add_simulated(parser: argparse.ArgumentParser) -> None:
     add("--workers", type=whole_number, help="processes (default %(default)s)")
     add("--record", action="store_true",
         help="write the false alerts of the night into the manifest of the weights: an automatic "
-        "threshold follows from them")
+        "threshold follows from them; of slides the skill, by which counts are corrected")
     add("--keep-old", action="store_true",
         help="do not sail again what another version of this program sailed")
 
@@ -158,6 +163,8 @@ def _add_slides(parser: argparse.ArgumentParser) -> None:
         help="labels that the edge of a tile cuts count neither way")
     add("--crops", type=Path, metavar="DIR",
         help="write a crop of all that was found, with its true class, for train-classifier")
+    add("--classifier", metavar="NAME",
+        help="with --record: the classifier that those of the runs stand for")
     add("--reviews", type=Path, nargs=2, metavar=("A", "B"), help="verdicts.json of two people")
 
 
@@ -210,5 +217,7 @@ def _refuse_idle(options: argparse.Namespace, asked: str) -> None:
     if mode == "--picks" and options.detections is None:
         judging = ("--weights", "--confidence")
         refuse_idle(options, add_arguments, judging, "without --detections")
+    if mode == "--slides" and not options.record:
+        refuse_idle(options, add_arguments, ("--weights", "--classifier"), "without --record")
     if options.keep_old and options.out is None:
         raise ConfigurationError("--keep-old: expected --out, where the old results are")

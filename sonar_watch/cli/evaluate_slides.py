@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from sonar_watch.ichthyolith.labels import LabelledTile
+    from sonar_watch.ichthyolith.measured import SkillTarget
     from sonar_watch.ichthyolith.records import SlideObject
     from sonar_watch.ichthyolith.scoring import ClassScore, SlideScores
 
@@ -35,13 +36,42 @@ def score_slide_runs(options: argparse.Namespace) -> int:
                 f"--only {' '.join(options.only)}: expected slides among the labels"
             )
     runs = [*_runs(options.detections)]
+    target = _target(runs, labels, options) if options.record else None
     scored = [one for run in runs for one in _score(run, labels, options)]
     rows = [row for one in scored for row in one.rows()]
     tell([*rows, *(one.confusion() for one in scored)],
          lambda: [_table(scored), *(_confusion_table(one) for one in scored)])
     if options.crops is not None:
         print_json({"crops": _write_crops(runs, labels, options)})
+    if target is not None:
+        from sonar_watch.ichthyolith.measured import record_skill, skill_rows
+
+        path = record_skill(target, scored[0].scores)
+        print_json({"recorded": str(path), "weights": target.entry.name,
+                    "stages": target.shape["stages"], "skill": skill_rows(scored[0].scores)})
     return 0
+
+
+def _target(
+    runs: Sequence[_Run], labels: Sequence[LabelledTile], options: argparse.Namespace
+) -> SkillTarget:
+    """Return where the skill is to be written; what forbids it is said before anything is."""
+    from sonar_watch.ichthyolith.measured import read_run, skill_target
+    from sonar_watch.settings import load_settings
+
+    if options.confidence is not None:
+        raise ConfigurationError(
+            "--record: without effect with --confidence; give it to `sonar-watch slides`"
+        )
+    if len(runs) != 1:
+        raise ConfigurationError(
+            "--record: expected one run, or several pooled as A.csv,B.csv; received "
+            f"{', '.join(run.name for run in runs)}"
+        )
+    return skill_target(
+        [read_run(path) for path in runs[0].paths], labels, weights=options.weights,
+        classifier=options.classifier, models_dir=load_settings(options.config).slides.models_dir,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +79,7 @@ class _Run:
     """One run's objects, of one file or of several pooled."""
 
     name: str
+    paths: tuple[Path, ...]
     objects: tuple[SlideObject, ...]
 
 
@@ -62,7 +93,7 @@ def _runs(words: Sequence[str]) -> Iterator[_Run]:
         if name in names:
             raise ConfigurationError(f"--detections: two runs are called {name!r}; use NAME=FILE")
         names.add(name)
-        yield _Run(name=name, objects=tuple(_pooled(paths)))
+        yield _Run(name=name, paths=tuple(paths), objects=tuple(_pooled(paths)))
 
 
 def _pooled(paths: Sequence[Path]) -> Iterator[SlideObject]:

@@ -23,12 +23,15 @@ _STUCK_AFTER_S = 1800.0
 class Networks:
     """The detector of a run, and its classifier when there are two stages.
 
-    What was measured of them stands in the `scores` of the detector's entry, by stages:
+    What was measured of them stands in the `scores` of the detector's entry, by stages, written
+    by `sonar-watch evaluate --slides --record`:
 
         scores:
           slides:
             two: {confidence: 0.12, accept: 0.5, classifier: ichthyolith-crops,
-                  skill: {tooth: [18, 4, 3]}}      # hits, false alarms, misses
+                  classifier_sha256: 9c1d..., iou: 0.5, window_px: 1200,
+                  skill: {tooth: [18, 4, 3]},      # hits, false alarms, misses
+                  measured_with: [5f70...]}        # others that stand for these, where there are
 
     Parameters
     ----------
@@ -150,8 +153,10 @@ class Networks:
         now = {"confidence": self.confidence, "accept": options.accept,
                "classifier": options.classifier, "iou": options.iou,
                "window_px": options.window_px}  # fmt: skip
-        if options.stages == "one":
+        if self.classifier_entry is None:
             del now["accept"], now["classifier"]
+        else:  # the name stays when it is trained anew
+            now["classifier_sha256"] = self.classifier_entry.sha256
         then = {name: self._measured.get(name, value) for name, value in now.items()}
         return [f"{name} {then[name]}" for name in now if then[name] != now[name]]
 
