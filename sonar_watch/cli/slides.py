@@ -206,7 +206,8 @@ def _count(
     )
     from sonar_watch.ichthyolith.samples import check_sites, masses_g
 
-    plan = make_plan(root, wanted)
+    with progress("images found") as advance:
+        plan = make_plan(root, wanted, advance)
     check_sites(asked.samples, plan.slides)
     _tell_plan(plan)
     with progress("tiles" if plan.windows == plan.tiles else "windows", plan.windows) as advance:

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sonar_watch.errors import ConfigurationError, ImageError
+from sonar_watch.ichthyolith.grid import missing_count, stray_tile
 from sonar_watch.ichthyolith.networks import Networks
 from sonar_watch.ichthyolith.options import SlideOptions
 from sonar_watch.ichthyolith.records import Slide, SlideObject
@@ -124,8 +125,19 @@ def results_folder(out: Path) -> Iterator[Path]:
         yield out
 
 
-def make_plan(root: Path, options: SlideOptions) -> Plan:
+def make_plan(
+    root: Path, options: SlideOptions, tick: Callable[[], object] = lambda: None
+) -> Plan:
     """Return which slides there are; every image is opened for its header.
+
+    A tile that stands far from all others of its slide is told: its name may be wrong.
+
+    Parameters
+    ----------
+    root : Path
+    options : SlideOptions
+    tick : callable
+        Called after each image.
 
     Raises
     ------
@@ -134,12 +146,14 @@ def make_plan(root: Path, options: SlideOptions) -> Plan:
     OSError
         `root` cannot be read.
     """
-    slides, problems = read_tree(root)
+    slides, problems = read_tree(root, tick)
     if not slides:
         raise ImageError(
             f"{root}: no slide found; expected tiles named <sample>_<slide>_<Y>_<X>.jpg, or "
             f"stitched images{_first(problems)}"
         )
+    for slide in slides:
+        _tell_stray(slide)
     windows = sum(len(windows_of(tile, options)) for slide in slides for tile in slide.tiles)
     return Plan(root=root, slides=tuple(slides), problems=tuple(problems), windows=windows)
 
@@ -198,6 +212,14 @@ def _tell(path: Path, result: SlideResult) -> None:
         return
     with path.open("a", encoding="utf-8") as file:
         file.write("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+
+
+def _tell_stray(slide: Slide) -> None:
+    if (stray := stray_tile(slide)) is not None:
+        log.warning(
+            "%s: %s stands far from all other tiles, which makes %d places without one: is its "
+            "name right?", slide.key, stray.image, missing_count(slide),
+        )  # fmt: skip
 
 
 def _first(problems: list[Problem]) -> str:

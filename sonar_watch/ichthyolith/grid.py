@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from math import gcd
 from statistics import median
 
-from sonar_watch.ichthyolith.records import Placed, Slide
+from sonar_watch.ichthyolith.records import Placed, Slide, Tile
 
 _LEAST_PITCH = 0.4
 """Of the size of a tile: tiles that lie closer are looked at more than twice."""
+
+_FAR = 3
+"""A grid that is so many times smaller without one tile is not the grid of that tile."""
+
+_MANY_TILES, _MANY_PLACES = 10, 10_000
+"""A few tiles may be chosen from anywhere on a slide; beyond so many places there is no glass."""
 
 
 def sizes_of(slide: Slide) -> dict[str, tuple[int, int]]:
@@ -77,6 +84,40 @@ def missing_tiles(slide: Slide) -> list[tuple[int, int]]:
     return [
         (y, x) for i, y in enumerate(rows) for j, x in enumerate(columns) if (i, j) not in taken
     ]
+
+
+def missing_count(slide: Slide) -> int:
+    """Return how many `missing_tiles` there are, without listing them."""
+    grid = _grid(slide)
+    if grid is None:
+        return 0
+    columns, rows, cells = grid
+    return len(columns) * len(rows) - len(set(cells.values()))
+
+
+def stray_tile(slide: Slide) -> Tile | None:
+    """Return the tile that stands far from all others, as one digit too many puts it.
+
+    None where no tile does, or where tiles are too few and near to tell.
+    """
+    places = _places(slide)
+    if places is None or (len(slide.tiles) < _MANY_TILES and places < _MANY_PLACES):
+        return None
+    across = sorted(slide.tiles, key=lambda tile: tile.x_px)
+    down = sorted(slide.tiles, key=lambda tile: tile.y_px)
+    smallest, stray = places, None
+    for tile in (across[0], across[-1], down[0], down[-1]):
+        others = tuple(other for other in slide.tiles if other != tile)
+        rest = _places(replace(slide, tiles=others)) if others else None
+        if rest is not None and rest < smallest:
+            smallest, stray = rest, tile
+    return stray if smallest * _FAR <= places else None
+
+
+def _places(slide: Slide) -> int | None:
+    """Return how many places the grid of a slide has, None where it cannot be told."""
+    grid = _grid(slide)
+    return None if grid is None else len(grid[0]) * len(grid[1])
 
 
 def coverage(slide: Slide, broken: Collection[str] = ()) -> float | None:

@@ -19,7 +19,7 @@ from sonar_watch.atomic import whole_file
 from sonar_watch.ichthyolith.batch import Batch
 from sonar_watch.ichthyolith.census import CensusOptions, CensusRow, take_census
 from sonar_watch.ichthyolith.census_table import write_census, write_rows, write_sizes
-from sonar_watch.ichthyolith.grid import missing_tiles
+from sonar_watch.ichthyolith.grid import missing_count, missing_tiles
 from sonar_watch.ichthyolith.networks import Networks
 from sonar_watch.ichthyolith.options import SlideOptions
 from sonar_watch.ichthyolith.records import Placed, SlideObject, Tile
@@ -217,12 +217,19 @@ def _tiles(result: SlideResult) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+_MOST_MISSING = 100_000
+"""Places without a tile of one slide that are listed: more are an error in a name."""
+
 _MISSING = ("site", "sample", "slide", "y_px", "x_px")
 
 
 def _missing(result: SlideResult) -> list[dict[str, Any]]:
     """Return where, by the grid of its names, a slide has no tile."""
     slide = result.slide
+    if (count := missing_count(slide)) > _MOST_MISSING:
+        log.warning("%s: %d places without a tile are not listed in missing.csv: more than lie on "
+                    "a slide", slide.key, count)  # fmt: skip
+        return []
     return [
         {"site": slide.site, "sample": slide.sample, "slide": slide.slide, "y_px": y, "x_px": x}
         for y, x in missing_tiles(slide)

@@ -15,7 +15,7 @@ import numpy as np
 from sonar_watch.errors import ImageError
 from sonar_watch.ichthyolith.census import Scan
 from sonar_watch.ichthyolith.classifier import verdict
-from sonar_watch.ichthyolith.grid import coverage, missing_tiles, scanned_area_mm2, sizes_of
+from sonar_watch.ichthyolith.grid import coverage, missing_count, scanned_area_mm2, sizes_of
 from sonar_watch.ichthyolith.joining import View, as_object, is_candidate, join
 from sonar_watch.ichthyolith.looking import Look, look
 from sonar_watch.ichthyolith.networks import Networks
@@ -150,6 +150,6 @@ def _scan(slide: Slide, swept: Swept, um_per_px: float | None) -> Scan:
         area = scanned_area_mm2(_readable(swept), sizes_of(slide), um_per_px)
     return Scan(
         site=slide.site, sample=slide.sample, slide=slide.slide, tiles=len(swept.found),
-        broken_tiles=len(swept.broken), missing_tiles=len(missing_tiles(slide)),
+        broken_tiles=len(swept.broken), missing_tiles=missing_count(slide),
         scanned_area_mm2=area, um_per_px=um_per_px, coverage=coverage(slide, swept.broken),
     )  # fmt: skip

@@ -11,7 +11,7 @@ import logging
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,7 +62,9 @@ class _Named:
     is_stitched: bool
 
 
-def read_tree(root: Path) -> tuple[list[Slide], list[Problem]]:
+def read_tree(
+    root: Path, tick: Callable[[], object] = lambda: None
+) -> tuple[list[Slide], list[Problem]]:
     """Return the slides below a folder, and what in it could not be understood.
 
     Parameters
@@ -70,6 +72,8 @@ def read_tree(root: Path) -> tuple[list[Slide], list[Problem]]:
     root : Path
         A folder `site/sample/slide/tiles`, any folder within such a tree, a folder of tiles, or
         one picture.
+    tick : callable
+        Called after each picture: where there are many, headers alone take minutes.
 
     Returns
     -------
@@ -88,7 +92,7 @@ def read_tree(root: Path) -> tuple[list[Slide], list[Problem]]:
     base = root if root.is_dir() else root.parent
     problems: list[Problem] = []
     folders = _folders(root, problems) if root.is_dir() else iter([(base, [root])])
-    named = [one for _, files in folders for one in _read_folder(base, files, problems)]
+    named = [one for _, files in folders for one in _read_folder(base, files, problems, tick)]
     slides = _slides(named, problems)
     return slides, sorted(problems, key=lambda problem: problem.image)
 
@@ -123,7 +127,9 @@ def _image_of(root: Path, path: Path) -> str:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
 
 
-def _read_folder(root: Path, files: list[Path], problems: list[Problem]) -> Iterator[_Named]:
+def _read_folder(
+    root: Path, files: list[Path], problems: list[Problem], tick: Callable[[], object]
+) -> Iterator[_Named]:
     """Yield the pictures of one folder that are understood."""
     for path in files:
         if path.suffix.lower() in OTHER_PICTURES:
@@ -132,6 +138,7 @@ def _read_folder(root: Path, files: list[Path], problems: list[Problem]) -> Iter
     pictures = [path for path in files if path.suffix.lower() in SUFFIXES]
     has_tiles = any(_position(path) for path in pictures)
     for path in pictures:
+        tick()
         if has_tiles and not _position(path):
             reason = "no _<Y>_<X> at the end of its name, as the tiles beside it have"
             problems.append(_problem(root, path, reason))

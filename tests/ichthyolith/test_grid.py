@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from realdata import real_data
 
-from sonar_watch.ichthyolith.grid import coverage, missing_tiles, scanned_area_mm2, sizes_of
+from sonar_watch.ichthyolith.grid import (
+    coverage,
+    missing_count,
+    missing_tiles,
+    scanned_area_mm2,
+    sizes_of,
+    stray_tile,
+)
 from sonar_watch.ichthyolith.records import Placed, Slide, Tile
 from sonar_watch.ichthyolith.tree import read_tree
 
@@ -131,9 +138,30 @@ def test_where_no_grid_can_be_told_none_is_claimed() -> None:
     assert (missing_tiles(slide), coverage(slide)) == ([], None)
 
 
+@pytest.mark.parametrize("far", [(1920, 28_800), (9_600_000, 960), (-19_200, 0)])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_one_wrong_digit_is_told(far: tuple[int, int], rows: int) -> None:
+    slide = make_slide([*full(rows, 5), far])
+    stray = stray_tile(slide)
+    if rows == 3 or abs(far[0]) > 1e6:
+        assert stray is not None
+        assert (stray.y_px, stray.x_px) == far
+    else:
+        assert stray is None  # six tiles may be chosen from anywhere
+
+
+def test_what_is_missing_is_counted_without_a_list_of_it() -> None:
+    slide = make_slide([*full(3, 5), (9_600_000, 9_600_000)])
+    assert missing_count(slide) == 10_001**2 - 16
+    for whole in (full(3, 4), full(20, 36), full(12, 12)[::7], [(17, 5), (12_345, 7_654)]):
+        assert stray_tile(make_slide(whole)) is None
+        assert missing_count(make_slide(whole)) == len(missing_tiles(make_slide(whole)))
+
+
 def test_the_real_slides_are_small_selections() -> None:
     slides, _ = read_tree(real_data("slides"))
     found = {slide.key: len(missing_tiles(slide)) for slide in slides}
+    assert [stray_tile(slide) for slide in slides] == [None] * len(slides)
     assert found["Site_1149/1149A_17_04_36/001"] == 0
     assert found["Site_1179/1179C_24_05_75/001"] == 12 * 12 - 3
     assert found["Site_1179/1179C_24_05_75/002"] == 21 * 26 - 6

@@ -171,6 +171,21 @@ def test_places_without_a_tile_are_listed(
     ]  # fmt: skip
 
 
+def test_a_tile_with_a_wrong_digit_is_told(
+    root: Path, tmp_path: Path, options: SlideOptions, caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    far = {(0, 0): (0, 0), (0, 256): (0, 256), (256, 2_560_000): (256, 256)}
+    draw_slide(root / "Site/A/A_001", DRAWN["A_001"], far, name="A_001", seed=2)
+    monkeypatch.setattr("sonar_watch.ichthyolith.results._MOST_MISSING", 1000)
+    ticks: list[int] = []
+    assert make_plan(root, options, lambda: ticks.append(1)).tiles == len(ticks) == 5
+    assert "A_001_256_2560000.png stands far from all other tiles" in caplog.text
+    run(root, tmp_path / "out", options)
+    assert (tmp_path / "out/missing.csv").read_text().count("\n") == 1
+    assert "19999 places without a tile are not listed" in caplog.text
+
+
 def test_a_slide_without_a_scale_is_told(
     root: Path, tmp_path: Path, options: SlideOptions, caplog: pytest.LogCaptureFixture
 ) -> None:
