@@ -191,6 +191,10 @@ def run_batch(
         batch.results.append(result)
         _tell(out / HISTORY, result)
     unscaled = [one.slide.key for one in batch.results if one.scan.um_per_px is None]
+    full = [image for one in batch.results for image in one.full_windows]
+    if full:
+        log.warning("%d windows, such as one in %s, hold as many boxes as are kept of one: what "
+                    "lies there besides is not counted", len(full), full[0])  # fmt: skip
     if unscaled:
         log.warning("%d slides, such as %s, do not say their scale: no lengths and areas; give "
                     "um_per_px", len(unscaled), unscaled[0])  # fmt: skip

@@ -8,7 +8,7 @@ is longer than views overlap, is measured in all of them, and its pieces are put
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -20,10 +20,10 @@ from sonar_watch.ichthyolith.ahead import read_ahead
 from sonar_watch.ichthyolith.classifier import MARGIN, crop_of
 from sonar_watch.ichthyolith.joining import View
 from sonar_watch.ichthyolith.measuring import axes_of_pieces, find_outline, measure
-from sonar_watch.ichthyolith.records import Slide, Tile
+from sonar_watch.ichthyolith.records import Box, Slide, Tile
 from sonar_watch.ichthyolith.regions import Region, is_small, regions
 from sonar_watch.ichthyolith.stored import Inputs, SlideRecord, code_of, plainly
-from sonar_watch.ichthyolith.sweep import READING_ERRORS
+from sonar_watch.ichthyolith.sweep import READING_ERRORS, Found
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +105,25 @@ def look(
     return looked
 
 
+def forget_gone(
+    record: SlideRecord, found: Mapping[str, Sequence[Found]], unread: Collection[str]
+) -> None:
+    """Forget looks at boxes that are no longer found at any threshold: other weights find others.
+
+    Parameters
+    ----------
+    record : SlideRecord
+    found : mapping of str to sequence of Found
+        All boxes, by image.
+    unread : collection of str
+        Images that could not be read this time: their looks may be good yet.
+    """
+    boxes = {_part(image, one[:4]) for image, several in found.items() for one in several}
+    for step in (CLASSIFIED, MEASURED):
+        away = {part for part in record.parts(step) if part.rsplit(" ", 4)[0] in unread}
+        record.keep_only(step, boxes | away)
+
+
 def _steps(content: Mapping[str, str], classifier: str | None) -> dict[str, Inputs]:
     """Return what each step is made of; `classifier` is the sha256 of its weights."""
     steps: dict[str, Inputs] = {
@@ -129,7 +148,11 @@ def _is_cut(view: View) -> bool:
 
 def part_of(view: View) -> str:
     """Return how a view is called in the record."""
-    return f"{view.image} {' '.join(f'{side:g}' for side in view.box)}"
+    return _part(view.image, view.box)
+
+
+def _part(image: str, box: Box) -> str:
+    return f"{image} {' '.join(f'{side:g}' for side in box)}"
 
 
 def _look_of(record: SlideRecord, steps: Mapping[str, Inputs], group: Sequence[View]) -> Look:

@@ -6,18 +6,20 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from sonar_watch.detection.decoding import MAX_DETECTIONS
 from sonar_watch.errors import ImageError
 from sonar_watch.ichthyolith.census import Scan
 from sonar_watch.ichthyolith.classifier import verdict
 from sonar_watch.ichthyolith.grid import coverage, missing_count, scanned_area_mm2, sizes_of
 from sonar_watch.ichthyolith.joining import View, as_object, is_candidate, join
-from sonar_watch.ichthyolith.looking import Look, look
+from sonar_watch.ichthyolith.looking import Look, forget_gone, look
 from sonar_watch.ichthyolith.networks import Networks
 from sonar_watch.ichthyolith.options import SlideOptions
 from sonar_watch.ichthyolith.reading import micrometres_per_pixel
@@ -49,6 +51,8 @@ class SlideResult:
         Steps that were run now: on how many tiles or objects, and why. {} when all was known.
     inputs : mapping of str to str
         sha256 of each tile's file, by image.
+    full_windows : tuple of str
+        Image of each window with as many boxes as are kept of one: there may be more.
     """
 
     slide: Slide
@@ -58,6 +62,7 @@ class SlideResult:
     problems: tuple[Problem, ...]
     ran: Mapping[str, tuple[int, str]]
     inputs: Mapping[str, str]
+    full_windows: tuple[str, ...] = ()
 
 
 def count_slide(
@@ -96,6 +101,7 @@ def count_slide(
         slide, candidates, swept.contents, record, networks.classifier,
         options.workers,
     )  # fmt: skip
+    forget_gone(record, swept.found, swept.broken)
     um_per_px = options.um_per_px or scale_of(slide, swept, record)
     record.save()
     objects = tuple(
@@ -105,6 +111,7 @@ def count_slide(
     return SlideResult(
         slide=slide, objects=objects, placed=_readable(swept),
         scan=_scan(slide, swept, um_per_px), ran=ran | looked.ran, inputs=swept.contents,
+        full_windows=_full_windows(swept, networks.confidence),
         problems=tuple(Problem(image=image, reason=broken[image]) for image in sorted(broken)),
     )
 
@@ -138,6 +145,15 @@ def _object(
     if seen is not None and seen.probabilities is not None:
         judged = verdict(np.array(seen.probabilities, np.float32), options.accept)
     return as_object(slide, views, judged, seen and seen.axes_px, um_per_px)
+
+
+def _full_windows(swept: Swept, confidence: float) -> tuple[str, ...]:
+    """Return the images of windows of which the detector left out boxes that it was sure of."""
+    often = Counter(
+        (image, one.window) for image, found in swept.found.items() for one in found
+        if one.confidence >= confidence
+    )  # fmt: skip
+    return tuple(image for (image, _), count in often.items() if count >= MAX_DETECTIONS)
 
 
 def _readable(swept: Swept) -> tuple[Placed, ...]:

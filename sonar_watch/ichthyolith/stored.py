@@ -85,6 +85,10 @@ class SlideRecord:
         }  # fmt: skip
         self._changed = True
 
+    def parts(self, step: str) -> set[str]:
+        """Return the parts of a step of which there are results, whatever they were made of."""
+        return set(self._content["steps"].get(step, {"parts": {}})["parts"])
+
     def keep_only(self, step: str, parts: set[str]) -> None:
         """Forget the parts of a step that are not among these, such as tiles that are gone."""
         kept = self._content["steps"].get(step, {"parts": {}})["parts"]

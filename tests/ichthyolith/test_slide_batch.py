@@ -186,6 +186,19 @@ def test_a_tile_with_a_wrong_digit_is_told(
     assert "19999 places without a tile are not listed" in caplog.text
 
 
+def test_windows_with_more_boxes_than_are_kept_are_told(
+    root: Path, tmp_path: Path, options: SlideOptions, caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sonar_watch.ichthyolith.slides.MAX_DETECTIONS", 2)
+    batch = run(root, tmp_path / "out", options)
+    assert [len(one.full_windows) for one in batch.results] == [1, 1, 0]
+    assert "2 windows, such as one in Site/A/A_001/A_001_0_0.png, hold as many" in caplog.text
+    networks = Networks(options)
+    assert summary(batch, count_all(batch, networks, options), options)["full_windows"] == 2
+    assert run(root, tmp_path / "out", options).results[0].full_windows  # also from what is kept
+
+
 def test_a_slide_without_a_scale_is_told(
     root: Path, tmp_path: Path, options: SlideOptions, caplog: pytest.LogCaptureFixture
 ) -> None:

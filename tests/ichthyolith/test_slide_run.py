@@ -253,6 +253,52 @@ def test_a_tile_that_is_gone_is_forgotten(tiles: list[Path], run: Run, tmp_path:
     assert len(record["steps"]["boxes"]["parts"]) == 3
 
 
+def looks(tmp_path: Path) -> tuple[set[str], set[str]]:
+    """Return what is kept of second looks, and the boxes that are kept."""
+    steps = json.loads((tmp_path / "record.json").read_text())["steps"]
+    boxes = {
+        f"{image} {' '.join(f'{side:g}' for side in row[:4])}"
+        for image, part in steps["boxes"]["parts"].items() for row in part["result"]["boxes"]
+    }  # fmt: skip
+    return {*steps["lengths"]["parts"], *steps["classes"]["parts"]}, boxes
+
+
+def test_looks_at_boxes_that_are_gone_are_forgotten(
+    tiles: list[Path], run: Run, options: SlideOptions, tmp_path: Path
+) -> None:
+    two = replace(options, stages="two", classifier="looks")
+    run(two)
+    before, _ = looks(tmp_path)
+    run(replace(two, confidence=0.6))
+    assert looks(tmp_path)[0] == before  # those of a lower threshold may be asked for again
+    tiles[0].unlink()
+    result = run(two)
+    seen, boxes = looks(tmp_path)
+    assert result.objects
+    assert seen <= boxes
+    assert not before <= boxes
+
+
+def test_looks_at_a_tile_that_is_away_are_kept(
+    tiles: list[Path], run: Run, options: SlideOptions, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    two = replace(options, stages="two", classifier="looks")
+    run(two)
+    before, _ = looks(tmp_path)
+    content_of = SlideRecord.content_of
+
+    def share_is_away(record, tile):  # type: ignore[no-untyped-def]
+        if tile.path == tiles[1]:
+            raise OSError("stale file handle")
+        return content_of(record, tile)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SlideRecord, "content_of", share_is_away)
+        assert len(run(two).problems) == 1
+    assert before <= looks(tmp_path)[0]
+
+
 def test_a_broken_tile_is_told_and_the_rest_goes_on(
     tiles: list[Path], run: Run, tmp_path: Path
 ) -> None:
