@@ -128,10 +128,32 @@ def draw_counts(rows: Sequence[CensusRow], stem: Path) -> list[Path]:
 
 
 def _sample_names(shown: Sequence[CensusRow]) -> list[str]:
-    """Return what stands beside each sample, how much was reviewed once anything was."""
+    """Return what stands beside each sample: its site, too, where there are several, and how much
+    was reviewed once anything was."""
+    several = len({row.site for row in shown}) > 1
+    names = [f"{row.site} / {row.sample}" if several else row.sample for row in shown]
     if not any(row.reviewed for row in shown):
-        return [row.sample for row in shown]
-    return [f"{row.sample}\n{row.reviewed_share or 0.0:.0%} reviewed" for row in shown]
+        return names
+    return [
+        f"{name}\n{row.reviewed_share or 0.0:.0%} reviewed"
+        for name, row in zip(names, shown, strict=True)
+    ]
+
+
+def reviewed_note(rows: Sequence[CensusRow]) -> str:
+    """Return how much of what is drawn a person has looked at; "" when it is nothing.
+
+    Parameters
+    ----------
+    rows : sequence of CensusRow
+        Those of samples.
+    """
+    reviewed, objects = sum(row.reviewed for row in rows), sum(row.objects for row in rows)
+    if not reviewed:
+        return ""
+    shares = [row.reviewed_share or 0.0 for row in rows if row.objects]
+    parts = f", {min(shares):.0%} to {max(shares):.0%} by sample" if len(shares) > 1 else ""
+    return f"{reviewed / objects:.0%} of all objects reviewed{parts}"
 
 
 def draw_sizes(
@@ -140,7 +162,8 @@ def draw_sizes(
     """Draw how lengths are distributed in each class; return the files.
 
     Bars count objects in steps of a tenth of a decade, the line is the share that is no longer;
-    dotted lines part the size fractions, and the median is marked. Nothing measured: no file.
+    dotted lines part the size fractions, and the median is marked. Once a person has looked at
+    some, each class says at how many of those that are drawn. Nothing measured: no file.
 
     Parameters
     ----------
@@ -156,12 +179,12 @@ def draw_sizes(
         matplotlib is not installed.
     """
     options = options or CensusOptions()
-    lengths = {
-        name: np.array(
-            measured_um(one for one in objects if options.counted_as(one.class_name) == name)
-        )
+    members = {
+        name: [one for one in objects if options.counted_as(one.class_name) == name]
         for name in options.classes
     }
+    lengths = {name: np.array(measured_um(some)) for name, some in members.items()}
+    is_reviewed = any(one.reviewed for one in objects)
     known = [values for values in lengths.values() if len(values)]
     if not known:
         return []
@@ -169,6 +192,7 @@ def draw_sizes(
     with page(PAGE_IN, 2.5) as figure:
         panels = figure.subplots(1, len(lengths), sharex=True, squeeze=False)[0]
         for axes, (name, values) in zip(panels, lengths.items(), strict=True):
+            axes.set_title(_size_title(name, members[name], is_reviewed=is_reviewed))
             _draw_lengths(axes, values, edges, name, options.size_edges_um)
         panels[0].set_ylabel("objects (bars)")
         panels[-1].annotate(
@@ -278,6 +302,13 @@ def _legend_below(figure: Any, panels: Sequence[Any]) -> None:
     figure.legend(handles=marks, loc="outside lower center", ncols=2)
 
 
+def _size_title(name: str, members: Sequence[SlideObject], *, is_reviewed: bool) -> str:
+    """Return what a panel shows, and how many of that a person looked at, if at anything."""
+    drawn = len(measured_um(members))
+    reviewed = len(measured_um(one for one in members if one.reviewed))
+    return f"{NAMES[name]} (n = {drawn}" + (f", {reviewed} reviewed)" if is_reviewed else ")")
+
+
 def _edges_um(values: Any) -> Any:
     """Return the edges of the bars, ten to a decade, that hold all lengths."""
     first = math.floor(10 * math.log10(max(float(values.min()), 1.0)))
@@ -286,7 +317,7 @@ def _edges_um(values: Any) -> Any:
 
 
 def _draw_lengths(axes: Any, values: Any, edges: Any, name: str, parts_um: Sequence[float]) -> None:
-    axes.set(xscale="log", xlabel="length (µm)", title=f"{NAMES[name]} (n = {len(values)})")
+    axes.set(xscale="log", xlabel="length (µm)")
     axes.xaxis.set_major_formatter(_plain_number())
     axes.xaxis.set_minor_formatter(_only_some())
     axes.set_xlim(edges[0], edges[-1])

@@ -10,7 +10,16 @@ import numpy as np
 
 from sonar_watch.ichthyolith.census import ALL
 from sonar_watch.ichthyolith.estimates import Estimate
-from sonar_watch.ichthyolith.plots import COLOURS, NAMES, PAGE_IN, bars, page, reach, save
+from sonar_watch.ichthyolith.plots import (
+    COLOURS,
+    NAMES,
+    PAGE_IN,
+    bars,
+    page,
+    reach,
+    reviewed_note,
+    save,
+)
 from sonar_watch.ichthyolith.profiles import ProfileOptions, ProfilePoint
 
 Panel = Callable[[Any, Sequence[ProfilePoint], Sequence[float]], None]
@@ -27,7 +36,8 @@ def draw_profile(
     From left to right: ichthyoliths (per gram where all masses are known, corrected where the
     detector's skill is), denticle : tooth ratio, length of teeth (median, bar from the lower to
     the upper quartile), share of the chosen morphotype, and the measured column beside it. Bars
-    are 95 % intervals unless said otherwise. Without points: no file.
+    are 95 % intervals unless said otherwise. Once a person has looked at some objects, a line
+    below says at which share. Without points: no file.
 
     Parameters
     ----------
@@ -56,6 +66,7 @@ def draw_profile(
         every[0].set_ylabel(_AXIS[options.against])
         span = max(places) - min(places) or max(abs(places[0]), 1.0)
         every[0].set_ylim(max(places) + 0.04 * span, min(places) - 0.04 * span)
+        _note_below(figure, points)
         return save(figure, stem)
 
 
@@ -78,12 +89,16 @@ def draw_beside(points: Sequence[ProfilePoint], stem: Path, options: ProfileOpti
     ConfigurationError
         matplotlib is not installed.
     """
-    both = [
-        (known, point.morphotype_share, point.facts.value(options.against) or 0.0)
-        for point in points
-        if (known := point.facts.value(options.beside)) is not None
+    drawn = [
+        point for point in points
+        if point.facts.value(options.beside) is not None
         and point.morphotype_share.value is not None
-    ]
+    ]  # fmt: skip
+    both = [
+        (point.facts.value(options.beside), point.morphotype_share,
+         point.facts.value(options.against) or 0.0)
+        for point in drawn
+    ]  # fmt: skip
     if len(both) < 2:
         return []
     measured = [one[0] for one in both]
@@ -125,7 +140,14 @@ def draw_beside(points: Sequence[ProfilePoint], stem: Path, options: ProfileOpti
         axes.set_title(
             f"n = {len(both)}" + ("" if told is None else f", Spearman's ρ = {told:.2f}")
         )
+        _note_below(figure, drawn)
         return save(figure, stem)
+
+
+def _note_below(figure: Any, points: Sequence[ProfilePoint]) -> None:
+    """Say once, under all panels, how much of the counts a person has looked at."""
+    if note := reviewed_note([point.row for point in points]):
+        figure.supxlabel(note, fontsize=7)
 
 
 def rank_correlation(first: Any, second: Any) -> float | None:

@@ -89,6 +89,37 @@ def test_counts_say_how_much_of_them_was_reviewed(study):
         "a\n0% reviewed", "b\n75% reviewed", "c\n0% reviewed",
     ]
     assert plots._sample_names(samples[:1]) == ["a"]
+    assert plots.reviewed_note(samples) == "25% of all objects reviewed, 0% to 75% by sample"
+    assert plots.reviewed_note(samples[1:2]) == "75% of all objects reviewed"
+    assert plots.reviewed_note(samples[:1]) == plots.reviewed_note([]) == ""
+
+
+def test_sizes_say_how_much_of_them_was_reviewed(study):
+    objects, _ = study
+    teeth = [one for one in objects if one.class_name == "tooth"]
+    some = [replace(one, reviewed=one.sample == "b") for one in teeth]
+    some[0] = replace(some[0], length_um=None)
+    assert plots._size_title("tooth", some, is_reviewed=True) == "teeth (n = 26, 9 reviewed)"
+    assert plots._size_title("tooth", teeth, is_reviewed=False) == "teeth (n = 27)"
+
+
+def test_samples_of_several_sites_are_named_with_these():
+    scans = [Scan(site=f"S{name}", sample=name, slide="001", tiles=4) for name in "ab"]
+    samples = [row for row in take_census([], scans) if row.level == "sample"]
+    assert plots._sample_names(samples) == ["Sa / a", "Sb / b"]
+
+
+def test_profiles_of_reviewed_counts_are_drawn_with_a_note(study, tmp_path):
+    objects, rows = study
+    samples = {name: SampleFacts(sample=name, depth_m=place, measured={"REE": 9.0 * place})
+               for place, name in enumerate("abc")}  # fmt: skip
+    scans = [Scan(site="S", sample=name, slide="001", tiles=4) for name in "abc"]
+    again = take_census([replace(one, reviewed=True) for one in objects], scans)
+    options = ProfileOptions(beside="REE")
+    plain, noted = (make_profile(some, samples, options) for some in (rows, again))
+    for draw, name in ((draw_profile, "profile"), (draw_beside, "beside")):
+        before = draw(plain, tmp_path / name, options)[0].read_bytes()
+        assert draw(noted, tmp_path / name, options)[0].read_bytes() != before
 
 
 def test_sizes_are_drawn_with_saw_toothed_ones_as_asked(study, tmp_path):
