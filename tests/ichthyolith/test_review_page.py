@@ -269,6 +269,45 @@ def test_a_saved_file_is_gone_on_with(page: Path, browser: Browser, tmp_path: Pa
     assert marks(browser) == {1: "other", 5: "accept"}
 
 
+def test_verdicts_of_somebody_else_stay_theirs(
+    page: Path, browser: Browser, tmp_path: Path
+) -> None:
+    """Else two people would seem to agree on what one of them never looked at."""
+    browser.choose("#reviewer", "B")
+    browser.press("a")
+    path = make_file(
+        tmp_path / "v.json", {"object_id": f"{0:016x}", "class": "noise"},
+        {"object_id": f"{1:016x}", "class": "denticle"}, reviewer="Ann",
+    )  # fmt: skip
+    browser.give_file("#file", path)
+    browser.wait_until("document.getElementById('message').textContent.includes('those of Ann')")
+    assert "1 are of objects that you judged yourself" in browser.ask(
+        "document.getElementById('message').textContent")  # fmt: skip
+    mark = f"document.querySelector('{card(1)} .mark').textContent"
+    assert browser.ask(mark) == "→ denticle Ann"
+    rows = {row["object_id"][-1]: row for row in json.loads(saved(browser).read_text())["verdicts"]}
+    assert (rows["0"]["class"], rows["0"]["earlier"]) == ("tooth", False)
+    assert (rows["1"]["earlier"], rows["1"]["said_by"]) == (True, "Ann")
+    assert "said_by" not in rows["5"]
+    browser.open(page)
+    assert browser.ask(mark) == "→ denticle Ann"  # kept in the browser, too
+    browser.choose("#reviewer", "Ann")
+    browser.give_file("#file", path)
+    browser.wait_until("!document.getElementById('message').textContent.includes('those of')"
+                       " && document.getElementById('message').textContent.startsWith('Read 2')")
+    assert browser.ask(mark) == "→ denticle"
+    browser.press("z")
+    assert browser.ask(mark) == "→ denticle Ann"
+    browser.click(f"{card(1)} .accept")
+    assert browser.ask(mark) == "✓"
+    browser.click(f"{card(1)} .accept")  # taken back: nothing is said of it now
+    browser.choose("#reviewer", "B")
+    browser.give_file("#file", path)
+    browser.wait_until("document.getElementById('message').textContent.includes('those of Ann')")
+    assert browser.ask(mark) == "→ denticle Ann"
+    assert browser.complaints == []
+
+
 def test_start_anew_forgets_all_and_can_be_undone(page: Path, browser: Browser) -> None:
     browser.press("a", "a")
     browser.click("#clear")

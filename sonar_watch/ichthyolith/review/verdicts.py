@@ -55,8 +55,9 @@ class Verdict:
     xyxy_px : Box
         Tile pixels.
     earlier : bool
-        It was there when the person opened the gallery, and they said nothing of it: it is not
-        their own, not independent.
+        It was there when the person opened the gallery, or came from somebody else's file, and
+        they said nothing of it: it is not their own, not independent. Such a row of a file may
+        also say who did, `said_by`.
     """
 
     object_id: str

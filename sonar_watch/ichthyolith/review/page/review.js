@@ -25,8 +25,9 @@
 
   const verdicts = new Map(); // object_id -> class name or UNSURE
   const own = new Set(); // object_ids on which this person said something; the others were applied before
+  const saidBy = new Map(); // object_id -> who said it, of verdicts that were read from somebody else's file
   objects.forEach((one) => { if (one.reviewed) verdicts.set(one.object_id, one.taken); });
-  const history = []; // each step: [[object_id, verdict before, whether it was their own], ...]
+  const history = []; // each step: [[object_id, verdict before, whether it was their own, else who said it], ...]
   let shown = objects;
   let first = 0;
   let here = 0; // place on the page
@@ -56,21 +57,24 @@
 
   // --- verdicts ---------------------------------------------------------------------------
   const isOwn = (one) => own.has(one.object_id);
-  const put = (id, verdict, mine) => {
+  const sayer = (one) => saidBy.get(one.object_id) ?? "";
+  const put = (id, verdict, mine, by = "") => {
     if (verdict === OPEN) verdicts.delete(id); else verdicts.set(id, verdict);
     if (mine) own.add(id); else own.delete(id);
+    if (by && !mine) saidBy.set(id, by); else saidBy.delete(id);
   };
-  const decide = (triples) => { // [object, verdict, whether it is this person's own]
-    const changes = triples.filter(([one, verdict, mine]) => verdictOf(one) !== verdict || isOwn(one) !== mine);
+  const decide = (wanted) => { // [object, verdict, whether it is this person's own, else who said it]
+    const changes = wanted.filter(([one, verdict, mine, by = ""]) =>
+      verdictOf(one) !== verdict || isOwn(one) !== mine || sayer(one) !== by);
     if (!changes.length) return;
-    history.push(changes.map(([one]) => [one.object_id, verdictOf(one), isOwn(one)]));
-    changes.forEach(([one, verdict, mine]) => put(one.object_id, verdict, mine));
+    history.push(changes.map(([one]) => [one.object_id, verdictOf(one), isOwn(one), sayer(one)]));
+    changes.forEach(([one, ...said]) => put(one.object_id, ...said));
     changed(changes.map(([one]) => one));
   };
   const undo = () => {
     const step = history.pop();
     if (!step) return;
-    step.forEach(([id, before, mine]) => put(id, before, mine));
+    step.forEach((before) => put(...before));
     changed(step.map(([id]) => byId.get(id)));
     const at = onPage().findIndex((one) => one.object_id === step[0][0]);
     if (at >= 0) focusOn(at);
@@ -92,8 +96,9 @@
     if (!touched) return;
     const ids = {};
     own.forEach((id) => { ids[id] = verdicts.get(id) ?? OPEN; });
+    const others = [...saidBy].map(([id, by]) => [id, verdicts.get(id), by]);
     try {
-      localStorage.setItem(storageKey, JSON.stringify({ reviewer: get("reviewer").value, unsaved, ids }));
+      localStorage.setItem(storageKey, JSON.stringify({ reviewer: get("reviewer").value, unsaved, ids, others }));
     } catch (error) {
       tell(`This browser keeps no more verdicts (${error.name}): save the file now and then.`);
     }
@@ -111,6 +116,9 @@
     Object.entries(kept.ids || {}).forEach(([id, verdict]) => {
       if (byId.has(id) && isVerdict(verdict, true)) put(id, verdict, true);
     });
+    (kept.others || []).forEach(([id, verdict, by]) => {
+      if (byId.has(id) && isVerdict(verdict)) put(id, verdict, false, String(by));
+    });
   };
   const isVerdict = (said, mayBeOpen = false) => classes.includes(said) || said === UNSURE || (mayBeOpen && said === OPEN);
 
@@ -124,7 +132,8 @@
     objects: objects.length,
     verdicts: [...verdicts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([id, verdict]) => {
       const one = byId.get(id);
-      return { object_id: id, class: verdict, seen_class: one.taken, slide: one.slide, image: one.image, xyxy_px: one.xyxy_px, earlier: !own.has(id) };
+      const row = { object_id: id, class: verdict, seen_class: one.taken, slide: one.slide, image: one.image, xyxy_px: one.xyxy_px, earlier: !own.has(id) };
+      return saidBy.has(id) ? { ...row, said_by: saidBy.get(id) } : row;
     }),
   });
   const save = () => {
@@ -150,13 +159,32 @@
       tell(`${file.name}: expected a file that such a page saved (${SCHEMA})`);
       return;
     }
+    const by = String(read.reviewer || "").trim() || "somebody";
+    const mine = isMine(file.name, read);
     const known = read.verdicts.filter((row) => byId.has(row.object_id) && isVerdict(row.class));
-    decide(known.map((row) => [byId.get(row.object_id), row.class, row.earlier !== true]));
-    if (!get("reviewer").value) get("reviewer").value = read.reviewer || "";
-    const lost = read.verdicts.length - known.length;
+    const isTaken = (one) => isOwn(one) && verdictOf(one) !== OPEN;
+    const fresh = known.filter((row) => mine || !isTaken(byId.get(row.object_id))); // others overrule nobody
+    decide(fresh.map((row) => (row.earlier === true
+      ? [byId.get(row.object_id), row.class, false, String(row.said_by || "")]
+      : [byId.get(row.object_id), row.class, mine, mine ? "" : by])));
+    if (mine && !get("reviewer").value) get("reviewer").value = read.reviewer || "";
     select();
-    tell(`Read ${number(known.length)} verdicts from ${file.name}.` + (lost ? ` ${number(lost)} are of objects that are not here: they are left out.` : ""), !lost);
+    tellRead(file.name, fresh.length, known.length - fresh.length, read.verdicts.length - known.length, mine ? "" : by);
   };
+  // Whose verdicts a file holds: two people seem to agree on all that one took over from the other.
+  const isMine = (name, read) => {
+    const by = String(read.reviewer || "").trim();
+    const me = get("reviewer").value.trim();
+    if (by && me) return by === me;
+    return confirm(`${name} was saved by ${by || "somebody without a name"}. Are its verdicts your own?\n\nOK: yes, go on with them. Cancel: no, show them as somebody else's.`);
+  };
+  const tellRead = (name, count, kept, lost, by) => tell(
+    `Read ${number(count)} verdicts from ${name}.`
+    + (by ? ` They are shown as those of ${by}; if that is you, write this name into the field and load them again.` : "")
+    + (kept ? ` ${number(kept)} are of objects that you judged yourself: yours stay.` : "")
+    + (lost ? ` ${number(lost)} are of objects that are not here: they are left out.` : ""),
+    !lost && !by,
+  );
   const startAnew = () => {
     if (!verdicts.size || !confirm(`Forget ${verdicts.size} verdicts? Save them first if they matter.`)) return;
     decide(objects.filter((one) => verdictOf(one) !== OPEN).map((one) => [one, OPEN, true]));
@@ -285,7 +313,7 @@
     const said = outcome(one);
     card.dataset.verdict = said;
     const mark = said === "other" ? `→ ${labels[verdictOf(one)]}` : MARKS[said] ?? "";
-    card.querySelector(".mark").textContent = said && !isOwn(one) ? `${mark} earlier` : mark;
+    card.querySelector(".mark").textContent = said && !isOwn(one) ? `${mark} ${sayer(one) || "earlier"}` : mark;
     card.querySelector(".told").replaceChildren(told(one));
     card.querySelectorAll(".choices button").forEach((button) =>
       button.classList.toggle("chosen", button.dataset.verdict === verdictOf(one)));
