@@ -94,15 +94,19 @@ def draw_beside(points: Sequence[ProfilePoint], stem: Path, options: ProfileOpti
         if point.facts.value(options.beside) is not None
         and point.morphotype_share.value is not None
     ]  # fmt: skip
-    both = [
-        (point.facts.value(options.beside), point.morphotype_share,
-         point.facts.value(options.against) or 0.0)
-        for point in drawn
-    ]  # fmt: skip
-    if len(both) < 2:
+    if len(drawn) < 2:
         return []
-    measured = [one[0] for one in both]
-    shares, places = [one[1] for one in both], [one[2] for one in both]
+    with page(PAGE_IN / 2, 3.0) as figure:
+        _draw_shares(figure, drawn, options)
+        _note_below(figure, drawn)
+        return save(figure, stem)
+
+
+def _draw_shares(figure: Any, points: Sequence[ProfilePoint], options: ProfileOptions) -> None:
+    """Draw shares with their intervals over the measured column."""
+    measured = [point.facts.value(options.beside) or 0.0 for point in points]
+    places = [point.facts.value(options.against) or 0.0 for point in points]
+    shares = [point.morphotype_share for point in points]
     values = np.array([one.value for one in shares], float)
     errors = np.stack(
         [
@@ -110,38 +114,23 @@ def draw_beside(points: Sequence[ProfilePoint], stem: Path, options: ProfileOpti
             np.array([one.high for one in shares]) - values,
         ]
     )
-    with page(PAGE_IN / 2, 3.0) as figure:
-        axes = figure.add_subplot()
-        axes.errorbar(
-            measured,
-            values,
-            np.maximum(errors, 0),
-            fmt="none",
-            ecolor="grey",
-            elinewidth=0.7,
-            zorder=1,
-        )
-        axes.plot(measured, values, color="grey", linewidth=0.4, alpha=0.6, zorder=1)
-        marks = axes.scatter(
-            measured,
-            values,
-            c=places,
-            s=18,
-            cmap="viridis_r",
-            zorder=3,
-            clip_on=False,
-            edgecolor="black",
-            linewidth=0.4,
-        )
-        bar = figure.colorbar(marks, label=_AXIS[options.against])
-        bar.ax.invert_yaxis()
-        axes.set(xlabel=options.beside, ylabel=_share_label(options), ylim=(0, None))
-        told = rank_correlation(np.array(measured), values)
-        axes.set_title(
-            f"n = {len(both)}" + ("" if told is None else f", Spearman's ρ = {told:.2f}")
-        )
-        _note_below(figure, drawn)
-        return save(figure, stem)
+    axes = figure.add_subplot()
+    axes.errorbar(
+        measured, values, np.maximum(errors, 0), fmt="none", ecolor="grey", elinewidth=0.7,
+        zorder=1,
+    )  # fmt: skip
+    axes.plot(measured, values, color="grey", linewidth=0.4, alpha=0.6, zorder=1)
+    marks = axes.scatter(
+        measured, values, c=places, s=18, cmap="viridis_r", zorder=3, clip_on=False,
+        edgecolor="black", linewidth=0.4,
+    )  # fmt: skip
+    bar = figure.colorbar(marks, label=_AXIS[options.against])
+    bar.ax.invert_yaxis()
+    axes.set(xlabel=options.beside, ylabel=_share_label(options), ylim=(0, None))
+    told = rank_correlation(np.array(measured), values)
+    axes.set_title(
+        f"n = {len(points)}" + ("" if told is None else f", Spearman's ρ = {told:.2f}")
+    )
 
 
 def _note_below(figure: Any, points: Sequence[ProfilePoint]) -> None:

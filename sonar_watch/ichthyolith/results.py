@@ -10,7 +10,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from sonar_watch.atomic import whole_file
 from sonar_watch.ichthyolith.batch import Batch
 from sonar_watch.ichthyolith.census import CensusOptions, CensusRow, take_census
 from sonar_watch.ichthyolith.census_table import write_census, write_rows, write_sizes
+from sonar_watch.ichthyolith.estimates import Skill
 from sonar_watch.ichthyolith.grid import missing_count, missing_tiles
 from sonar_watch.ichthyolith.networks import Networks
 from sonar_watch.ichthyolith.options import SlideOptions
@@ -47,12 +48,15 @@ class Counted:
     verdicts : mapping of str to str
         Name and sha256 of their files; of files of one name the path.
     census : tuple of CensusRow
+    skills : mapping of class to Skill
+        By which it is corrected; {} where none holds for this run.
     """
 
     objects: tuple[SlideObject, ...]
     applied: Applied | None
     verdicts: Mapping[str, str]
     census: tuple[CensusRow, ...]
+    skills: Mapping[str, Skill] = field(default_factory=dict)
 
 
 def count_all(
@@ -92,13 +96,14 @@ def count_all(
         for one in applied.unmatched:
             log.warning("verdict %s on %s: fits no object of this run", one.class_name,
                         one.object_id)  # fmt: skip
+    skills = networks.skills()
     rows = take_census(
         objects, [result.scan for result in batch.results], masses_g=masses_g,
-        skills=networks.skills(), taken=taken, options=census_options(options),
+        skills=skills, taken=taken, options=census_options(options),
     )  # fmt: skip
     return Counted(
         objects=objects, applied=applied, census=tuple(rows),
-        verdicts=_contents(verdicts),
+        verdicts=_contents(verdicts), skills=skills,
     )
 
 
@@ -143,6 +148,7 @@ def write_manifest(
             "name": networks.classifier_entry.name, "sha256": networks.classifier_entry.sha256,
         },
         "confidence": networks.confidence, "options": shaping, "verdicts": dict(counted.verdicts),
+        "skill": {name: list(astuple(skill)) for name, skill in counted.skills.items()},
         "problems": len(batch.problems),
         "slides": {one.slide.key: _slide_body(one) for one in batch.results},
     }  # fmt: skip

@@ -108,6 +108,7 @@ def test_counts_are_corrected_by_what_was_recorded(
     count(root, tmp_path / "out", config)
     after = last_line(capsys)
     assert (after["ran"], after["counts"]) == ({}, {"denticle": 2, "tooth": 4})
+    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["skill"] == skill
     right = corrected(tmp_path / "out")
     assert float(right["tooth"]) == pytest.approx(4 * (2 / 4) / (2 / 3))
     assert float(right["denticle"]) == 2
