@@ -249,7 +249,10 @@ def _check_alike(runs: Sequence[RunFacts]) -> None:
 def _check_complete(runs: Sequence[RunFacts], labels: Iterable[LabelledTile]) -> None:
     """Refuse labels that no run looked at, which would count as missed, or that several did."""
     often = Counter(slide for run in runs for slide in run.slides)
-    keys = {tile.key: (tile.sample, tile.slide) for tile in labels if tile.slide}
+    keys = {
+        tile.key: (tile.sample, tile.slide.removeprefix(f"{tile.sample}_"))  # as folders are called
+        for tile in labels if tile.slide
+    }  # fmt: skip
     if unseen := sorted(key for key, slide in keys.items() if not often[slide]):
         raise ConfigurationError(
             f"expected runs of all labelled slides, none looked at {', '.join(unseen)}; run them, "

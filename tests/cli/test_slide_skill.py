@@ -9,10 +9,15 @@ from typing import Any
 
 import pytest
 import yaml
+from realdata import real_data
 from tinyslides import DISC_PX, TILE_PX, Disc, add_classifier, add_detector, draw_slide
 
 from sonar_watch.cli import main
 from sonar_watch.detection.weights import read_manifest
+from sonar_watch.errors import ConfigurationError, WeightsError
+from sonar_watch.ichthyolith.labels import read_labels
+from sonar_watch.ichthyolith.measured import RunFacts, skill_target
+from sonar_watch.ichthyolith.tree import read_tree
 
 DRAWN = {
     "A_001": [Disc("tooth", 80, 80), Disc("tooth", 200, 90), Disc("denticle", 120, 240)],
@@ -55,7 +60,7 @@ def root(tmp_path: Path) -> Path:
             seen.append(Disc("tooth", 260, 260))
         tiles.append({
             "image": path.relative_to(root).as_posix(), "site": "Site", "sample": "A",
-            "slide": name[-3:], "objects": [_label(disc) for disc in seen],
+            "slide": name if name == "A_001" else "002", "objects": [_label(disc) for disc in seen],
         })  # fmt: skip
     (root / "labels.json").write_text(json.dumps(tiles))
     return root
@@ -114,6 +119,17 @@ def test_counts_are_corrected_by_what_was_recorded(
     assert float(right["denticle"]) == 2
     assert float(right["ichthyolith"]) == pytest.approx(6 * (4 / 6) / (4 / 5))
     assert right.get("sawtoothed", "") == ""
+
+
+def test_the_real_labels_name_the_slides_of_the_real_tree() -> None:
+    root = real_data("slides")
+    keys = frozenset((slide.sample, slide.slide) for slide in read_tree(root)[0])
+    run = RunFacts(path=root, weights=("a", "b"), classifier=None, confidence=0.3, options={},
+                   reviewed=False, slides=keys)  # fmt: skip
+    with pytest.raises(WeightsError, match="weights 'none': named by no"):  # nothing before that
+        skill_target([run], read_labels(root), weights="none")
+    with pytest.raises(ConfigurationError, match="several looked at Site_1149"):
+        skill_target([run, run], read_labels(root), weights="none")
 
 
 def test_two_stages_are_recorded_beside_one_and_hold_for_this_classifier(
@@ -186,8 +202,8 @@ def test_what_cannot_be_recorded_is_refused(
         ([runs["good"], runs["two"]], "expected one run, or several pooled"),
         ([runs["good"], "--confidence", "0.5"], "--record: without effect with --confidence"),
         ([str(alone)], "expected manifest.json beside it"),
-        ([runs["second"]], "none looked at Site/A/001"),
-        ([runs["first"], "--only", "001"], "people's verdicts are in it"),
+        ([runs["second"]], "none looked at Site/A/A_001"),
+        ([runs["first"], "--only", "A_001"], "people's verdicts are in it"),
         ([f"{runs['two']},{runs['second']}"], "confidence 0.3 there, 0.4 here; stages two there"),
         ([f"{runs['two']},{runs['again']}"], "expected runs of one classifier, received looks ("),
         ([runs["good"], "--classifier", "looks"], "the runs had one stage"),
