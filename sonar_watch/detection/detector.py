@@ -153,13 +153,17 @@ class Detector:
         """What the runtime has to do without, when it should have more."""
         return getattr(self._runtime, "notice", None)
 
-    def detect(self, images: Sequence[ByteImage]) -> list[Detections]:
+    def detect(
+        self, images: Sequence[ByteImage], least: float | None = None
+    ) -> list[Detections]:
         """Return what is found in each image, in order; each as if it came alone.
 
         Parameters
         ----------
         images : sequence of ndarray, shape (h, w) or (h, w, 3), uint8
             Grey or BGR, of any size.
+        least : float or None
+            Confidence of the boxes instead of `self.confidence`.
 
         Raises
         ------
@@ -174,8 +178,8 @@ class Detector:
             # Compared with a threshold, a sick device's output would look like an empty sea.
             raise InferenceError(f"{self.runtime}: the output is not finite")
         return [
-            decode(raw, self._entry, how, confidence=self.confidence,
-                   iou=self._options.iou)
+            decode(raw, self._entry, how, iou=self._options.iou,
+                   confidence=self.confidence if least is None else least)
             for raw, (_, how) in zip(outputs, fitted, strict=True)
         ]
 

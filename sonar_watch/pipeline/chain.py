@@ -209,7 +209,7 @@ class Pipeline:
         self, frame: WaterColumnFrame, detections: Detections, note: str | None
     ) -> GeolocatedFrame:
         stages = self._stages
-        how = stages.vetoes, stages.position, stages.domain
+        how = stages.vetoes, stages.position, stages.domain, stages.detector.confidence
         return locate(frame, detections, stages.detector.second(frame), note, *how)
 
     def _keep_evidence(self, frame: WaterColumnFrame, located: GeolocatedFrame) -> None:

@@ -12,7 +12,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Protocol
 
-from sonar_watch.detection.detections import ByteImage, Detections
+from sonar_watch.detection.detections import ByteImage, Detection, Detections
 from sonar_watch.detection.detector import Detector, DetectorOptions, threshold
 from sonar_watch.detection.fallback import FallbackRuntime
 from sonar_watch.detection.weights import MANIFEST_NAME, find_weights
@@ -21,6 +21,7 @@ from sonar_watch.pipeline.domain import Domain
 from sonar_watch.pipeline.losses import Losses
 from sonar_watch.records import WaterColumnFrame
 from sonar_watch.watercolumn.classical import ClassicalDetector, ClassicalOptions
+from sonar_watch.watercolumn.rivals import WEAKEST_RIVAL
 
 log = logging.getLogger(__name__)
 
@@ -108,8 +109,16 @@ class NetworkFinder:
         return self._detector.confidence
 
     def find(self, frames: Sequence[WaterColumnFrame]) -> list[Detections]:
-        """Return what the network finds in each frame; see `Detector.detect`."""
-        return self._detector.detect([self._shown(frame) for frame in frames])
+        """Return what the network finds in each frame; see `Detector.detect`.
+
+        Bodies that are less sure than `confidence` are among it: see `watercolumn.rivals`.
+        """
+        least = min(WEAKEST_RIVAL, self.confidence)
+        found = self._detector.detect([self._shown(frame) for frame in frames], least)
+        return [one.select([self._tells(row) for row in one]) for one in found]
+
+    def _tells(self, row: Detection) -> bool:
+        return bool(row.class_name != "signal" or row.confidence >= self.confidence)
 
     def _shown(self, frame: WaterColumnFrame) -> ByteImage:
         """Return what the network is shown of a frame."""

@@ -13,6 +13,7 @@ from sonar_watch.pipeline.domain import Domain, out_of_domain
 from sonar_watch.records import GeolocatedDetection, GeolocatedFrame, WaterColumnFrame
 from sonar_watch.watercolumn.classical import overlooked, seconded
 from sonar_watch.watercolumn.feet import foot_line
+from sonar_watch.watercolumn.rivals import TAKEN_FOR_A_BODY, rivalled
 from sonar_watch.watercolumn.vetoes import VetoOptions, vetoes_of
 
 
@@ -24,12 +25,14 @@ def locate(
     vetoes: VetoOptions,
     position: PositionOptions,
     domain: Domain = MappingProxyType({}),
+    least: float = 0.0,
 ) -> GeolocatedFrame:
     """Return what was found in a frame, in metres and on the seabed.
 
     Parameters
     ----------
     found : Detections
+        May hold bodies that are less sure than `least`: they speak against plumes, no more.
     opinion : Detections or None
         What a second detector found in the same frame.
     note : str or None
@@ -38,13 +41,22 @@ def locate(
         Options of the stages.
     domain : mapping
         What the network was trained on.
+    least : float
+        Confidence from which on a box is told of.
     """
+    sure = found.confidence >= least
+    rivals = rivalled(found, vetoes.rival_share)[sure].tolist()
+    found = found.select(sure)
     names = [row.class_name for row in found]
     shared = None if opinion is None else seconded(found.xyxy, names, opinion)
     alone = None if opinion is None else overlooked(found, opinion)
     boxes = found.xyxy if alone is None else np.concatenate((found.xyxy, alone.xyxy))
     reasons = vetoes_of(boxes, frame, vetoes)  # of all at once: the picture is read once
-    placed = _placed(frame, found, reasons[: len(found)], shared, note, position)
+    own = [
+        TAKEN_FOR_A_BODY if reason is None and rival and name == "signal" else reason
+        for reason, rival, name in zip(reasons[: len(found)], rivals, names, strict=True)
+    ]
+    placed = _placed(frame, found, own, shared, note, position)
     second = None
     if alone is not None:
         second = _placed(frame, alone, reasons[len(found) :], None, note, position)

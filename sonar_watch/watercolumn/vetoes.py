@@ -1,7 +1,8 @@
 """Boxes that cannot be plumes, and why: what one frame can tell.
 
 By their place: below the seabed, without ground contact, all along the nadir. By what the
-picture shows in and around them (`stripes.py`): pieces of stripes, spokes, arcs and steps.
+picture shows in and around them (`stripes.py`): pieces of stripes, spokes, arcs and steps. By
+what else the network takes them for (`rivals.py`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 
 from sonar_watch.errors import ConfigurationError
 from sonar_watch.records import Float32Array, FrameGeometry, WaterColumnFrame
+from sonar_watch.watercolumn.rivals import TAKEN_FOR_A_BODY
 from sonar_watch.watercolumn.stripes import (
     NADIR_STRIPE,
     SECTOR_EDGE,
@@ -33,6 +35,7 @@ REASONS = (
     SLANT_RANGE_ARC,
     STATIC_ANGLE,
     SPOKE,
+    TAKEN_FOR_A_BODY,
 )
 """All that a veto can say."""
 
@@ -64,6 +67,9 @@ class VetoOptions:
         How high a box must reach, of the whole water column, to be a nadir stripe.
     stripes : bool
         Look in the picture for pieces of stripes, spokes, arcs and sector edges, too.
+    rival_share : float
+        A plume is turned down where the network sees a body (fish, a wreck) on the same place
+        with this share of the plume's confidence or more; above 1 next to nothing is.
     """
 
     ground_gap_fraction: float = 0.35
@@ -73,6 +79,7 @@ class VetoOptions:
     nadir_width_fraction: float = 0.06
     nadir_height_fraction: float = 0.85
     stripes: bool = True
+    rival_share: float = 0.3
 
     def __post_init__(self) -> None:
         for name in self.__slots__:

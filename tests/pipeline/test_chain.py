@@ -54,6 +54,8 @@ RASTER = RasterOptions(max_side_px=256)
 class ToldDetector:
     """Knows the true boxes of each picture; fails on the pictures it is told to fail on."""
 
+    confidence = 0.4
+
     def __init__(self) -> None:
         self.boxes: dict[bytes, Detections] = {}
         self.poison: set[bytes] = set()

@@ -20,6 +20,7 @@ from sonar_watch.pipeline.locating import locate
 from sonar_watch.pipeline.results import frame_body
 from sonar_watch.records import FrameGeometry, SourceRef, WaterColumnFrame
 from sonar_watch.watercolumn.classical import overlooked
+from sonar_watch.watercolumn.rivals import TAKEN_FOR_A_BODY
 from sonar_watch.watercolumn.vetoes import VetoOptions
 
 CLASSES = ("signal", "noise")
@@ -134,6 +135,20 @@ def test_no_picture_is_lost_over_a_second_opinion(image: np.ndarray, bottom: flo
         odd, Detections.empty(CLASSES), opinion, None, VetoOptions(), PositionOptions()
     )
     assert frame_body(located)["detections"] == []
+
+
+@pytest.mark.parametrize(("rival", "veto"), [(0.13, TAKEN_FOR_A_BODY), (0.11, None)])
+def test_a_plume_that_may_as_well_be_a_body_is_turned_down(rival: float, veto: str | None) -> None:
+    """The body itself is less sure than what is told of: it only speaks against the plume."""
+    found = Detections.from_rows(
+        [[238, 95, 262, 180, 0.4, 0], [237, 94, 262, 181, rival, 1]], CLASSES
+    )
+    options = VetoOptions(stripes=False), PositionOptions()
+    located = locate(a_frame(), found, None, None, *options, least=0.4)
+    assert [(one.class_name, one.veto) for one in located.detections] == [("signal", veto)]
+    body = found.select([False, True])
+    told = locate(a_frame(), body, None, None, *options, least=0.1)
+    assert [(one.class_name, one.veto) for one in told.detections] == [("noise", None)]
 
 
 def test_each_detection_says_whether_it_was_seconded() -> None:
