@@ -251,7 +251,7 @@ class Watch:
             self._tell_status()  # who asks from now on hears of a watch that is ready
             self.heart.ready(self.line())
             log.info("ready: every source was looked through")
-        return bool(items or done)
+        return bool(items or done or self._pipeline.is_behind)
 
     def _has_looked(self) -> bool:
         """Return whether every source has looked through what there is, or cannot."""
@@ -272,6 +272,7 @@ class Watch:
         stages = self._stages_now
         tracker = PlumeTracker.restore(new.tracker, stages.tracker.state())
         self.detector.retune(new.detector)  # the last that may refuse
+        self._pipeline.retuned()
         self._asked = new
         self.settings = replace(new, detector=as_opened(new.detector, self.detector))
         self._provenance = replace(self._provenance, config=self.settings.fingerprint)

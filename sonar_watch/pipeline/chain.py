@@ -17,6 +17,7 @@ from sonar_watch.errors import (
     JournalUnavailableError,
     SonarWatchError,
 )
+from sonar_watch.pipeline.ahead import WorkAhead
 from sonar_watch.pipeline.hold import NavigationHold, Settled, Swath, SwathItem
 from sonar_watch.pipeline.locating import locate
 from sonar_watch.pipeline.pace import BatchPace
@@ -48,9 +49,20 @@ class _Batch:
     changes: list[EventChange] = field(default_factory=list)
     checkpoints: dict[str, Any] = field(default_factory=dict)
     quarantined: list[Quarantined] = field(default_factory=list)
+    memory: dict[str, bytes | None] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.frames or self.changes or self.checkpoints or self.quarantined)
+
+
+@dataclass(slots=True)
+class _Drawn:
+    """A swath that left with its navigation."""
+
+    frame: WaterColumnFrame
+    note: str | None
+    found: Detections | None
+    opinion: Detections | None
 
 
 class Pipeline:
@@ -62,16 +74,28 @@ class Pipeline:
         self._waiting: set[str] = set()
         self._unpictured: list[Alert] = []
         self._pace = BatchPace(stages.options.batch_frames)
+        self._ahead = WorkAhead(stages)
 
     @property
     def waiting(self) -> int:
         """Swaths that wait for their navigation."""
         return len(self._hold)
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether `take` has something to do though nothing is new."""
+        return self._ahead.is_behind(self._hold.waiting())
+
+    def retuned(self) -> None:
+        """Note that from now on something else counts as found."""
+        self._ahead.forget_found()
+
     def take(self, items: Iterable[SourceItem]) -> int:
         """Take what the sources found, do all that can be done; return the swaths done.
 
-        Stops early when the heartbeat says so: what is left comes again after a restart.
+        Then a few of those that wait for navigation are drawn and searched (`is_behind` says
+        whether there are more). Stops early when the heartbeat says so: what is left comes again
+        after a restart.
         """
         done = pictured = 0
         looked = False
@@ -91,6 +115,7 @@ class Pipeline:
         if not looked:
             self._take_back()
         self._picture()
+        self._ahead.prepare(self._hold.waiting())
         return done
 
     def _take_back(self) -> None:
@@ -132,35 +157,38 @@ class Pipeline:
         memory of the layers that is stored holds just the swaths that are stored.
         """
         batch = _Batch()
-        settled: list[tuple[WaterColumnFrame, str | None]] = []
+        drawn: list[_Drawn] = []
         for left in group:
             if not self._stages.heartbeat("raster"):
                 break
             if isinstance(left, LineEnd):
                 batch.checkpoints.update(_as_checkpoint(left.checkpoint))
-            elif (frame := self._guarded_frame(left, batch)) is not None:
-                settled.append((frame, left.note))
+            elif (one := self._guarded_frame(left, batch)) is not None:
+                drawn.append(one)
+        batch.memory.update(self._ahead.memory())
         self._stages.heartbeat("detection")
-        found = self._guarded_detect([frame for frame, _ in settled], batch)
+        unsearched = [one for one in drawn if one.found is None]
+        found = self._guarded_detect([one.frame for one in unsearched], batch)
+        for one, detections in zip(unsearched, found, strict=True):
+            one.found = detections
         self._stages.heartbeat("association")
-        for (frame, note), detections in zip(settled, found, strict=True):
-            if detections is not None:
-                self._guarded_finish(frame, detections, note, batch)
+        for one in drawn:
+            if one.found is not None:
+                self._guarded_finish(one, one.found, batch)
         self._stages.heartbeat("commit")
         self._commit(batch)
         return len(batch.frames)
 
-    def _guarded_frame(self, settled: Settled, batch: _Batch) -> WaterColumnFrame | None:
+    def _guarded_frame(self, settled: Settled, batch: _Batch) -> _Drawn | None:
         if settled.fix is None:
             self._stages.monitor.count("frames_without_navigation")
-        swath = settled.swath
-        try:
-            if isinstance(swath, WaterColumnFrame):
-                return replace(swath, navigation=settled.fix)
-            return self._stages.raster.frame(swath, settled.fix)
-        except Exception as error:  # noqa: BLE001 - the one place: a bad frame never stops the watch
-            self._give_up(swath, error, batch)
+        ready = self._ahead.take(settled.swath)
+        batch.memory.update(ready.memory)
+        if ready.frame is None:
+            self._give_up(settled.swath, ready.error, batch)
             return None
+        frame = replace(ready.frame, navigation=settled.fix)
+        return _Drawn(frame, settled.note, ready.found, ready.opinion)
 
     def _guarded_detect(
         self, frames: list[WaterColumnFrame], batch: _Batch
@@ -188,11 +216,10 @@ class Pipeline:
             self._give_up(frame, error, batch)
             return None
 
-    def _guarded_finish(
-        self, frame: WaterColumnFrame, detections: Detections, note: str | None, batch: _Batch
-    ) -> None:
+    def _guarded_finish(self, drawn: _Drawn, found: Detections, batch: _Batch) -> None:
+        frame = drawn.frame
         try:
-            located = self._locate(frame, detections, note)
+            located = self._locate(drawn, found)
             batch.changes.extend(self._stages.tracker.update(located))
         except Exception as error:  # noqa: BLE001 - as above
             self._give_up(frame, error, batch)
@@ -205,19 +232,20 @@ class Pipeline:
         if any(one.veto is None for one in located.second or ()):
             self._stages.monitor.count("frames_second_only")
 
-    def _locate(
-        self, frame: WaterColumnFrame, detections: Detections, note: str | None
-    ) -> GeolocatedFrame:
+    def _locate(self, drawn: _Drawn, found: Detections) -> GeolocatedFrame:
         stages = self._stages
+        opinion = drawn.opinion
+        if opinion is None:
+            opinion = stages.detector.second(drawn.frame)
         how = stages.vetoes, stages.position, stages.domain, stages.detector.confidence
-        return locate(frame, detections, stages.detector.second(frame), note, *how)
+        return locate(drawn.frame, found, opinion, drawn.note, *how)
 
     def _keep_evidence(self, frame: WaterColumnFrame, located: GeolocatedFrame) -> None:
         self._stages.preview(located)
         if self._stages.album is not None:
             self._stages.album.remember(frame, located.detections)
 
-    def _give_up(self, swath: Swath, error: Exception, batch: _Batch) -> None:
+    def _give_up(self, swath: Swath, error: Exception | None, batch: _Batch) -> None:
         """Set one swath aside for good: counted, logged with its id, journalled as done."""
         expected = isinstance(error, SonarWatchError)
         log.warning("frame %s quarantined: %s", swath.frame_id, error, exc_info=not expected)
@@ -233,9 +261,10 @@ class Pipeline:
         stages = self._stages
         alerts = self._number(batch.changes)
         state = stages.tracker.state() if batch.frames else None
-        memory = stages.raster.memory()
         self._enduring(
-            lambda: stages.ledger.commit(batch.frames, alerts, state, batch.checkpoints, memory)
+            lambda: stages.ledger.commit(
+                batch.frames, alerts, state, batch.checkpoints, batch.memory
+            )
         )
         done = [entry.frame_id for entry in batch.frames]
         self._waiting.difference_update(done)

@@ -82,6 +82,10 @@ class NavigationHold:
         """Swaths held."""
         return self._swaths
 
+    def waiting(self) -> Iterator[Swath]:
+        """Yield the swaths held, in the order in which they will leave."""
+        return (held.swath for held in self._queue if isinstance(held, _Held))
+
     def take(self, items: Iterable[SwathItem]) -> Iterator[Settled | LineEnd]:
         """Yield what leaves, in order: swaths with the ship's fix, and the ends of lines.
 
