@@ -42,6 +42,11 @@ _STANDS = 0.7
 _FEWEST = 8
 _FEWEST_BRIGHT = 12
 _WIDEST_STEP = 10.0
+_FROM_SOUNDER = 0.15
+"""Share of its farthest range from which on a shape begins at the sounder."""
+_WEDGE = 1.4
+"""Of the angles that a shape spans near and far: 0.8 to 1.3 where wash was taken for a plume, 1.7
+and more where a body is upright and rises to the sounder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -121,6 +126,8 @@ def stripe_reason(xyxy_px: Sequence[float], backdrop: Backdrop) -> str | None:
             return None
         learned = _goes_on_along_ray(seen, backdrop.level, backdrop)
         return _named(seen, backdrop, STATIC_ANGLE) if learned else None
+    if _is_wedge(seen, backdrop):
+        return SPOKE
     if _goes_on_along_ray(seen, backdrop.contrast, backdrop):
         now, before = (_along_ray_db(seen, layer, backdrop) or 0.0
                        for layer in (backdrop.contrast, backdrop.change))
@@ -174,6 +181,24 @@ def _goes_on_along_ray(shape: _Shape, layer: Float32Array, backdrop: Backdrop) -
         return False
     along = _along_ray_db(shape, layer, backdrop)
     return along is not None and along >= max(1.0, _GOES_ON * shape.excess_db)
+
+
+def _is_wedge(shape: _Shape, backdrop: Backdrop) -> bool:
+    """Return whether a shape begins at the sounder and is as wide in angle there as far out.
+
+    Beams that hear wash or noise are bright from first to last. A plume that rises to the ship
+    is as wide in metres everywhere, and so far wider in angle near the sounder.
+    """
+    reach = np.where(shape.inside, backdrop.cells.range_m, np.nan)
+    farthest_m = float(np.nanmax(reach))
+    if shape.nearest_m > _FROM_SOUNDER * farthest_m:
+        return False
+    spreads = []
+    for part in (reach < 0.5 * farthest_m, reach >= 0.5 * farthest_m):
+        if np.count_nonzero(part) < _FEWEST_BRIGHT:
+            return False
+        spreads.append(float(np.std(backdrop.cells.angle_deg[part])))
+    return spreads[0] <= _WEDGE * spreads[1]
 
 
 def _along_ray_db(shape: _Shape, layer: Float32Array, backdrop: Backdrop) -> float | None:

@@ -96,6 +96,29 @@ def test_a_spoke_comes_and_goes():
     assert veto(on_ray(frame, 30.0), frame) == "spoke"
 
 
+def wedge(angle_deg, half_deg=12.0, gain_db=6.0):
+    """Beams that hear wash under the ship, from the first sample to the last."""
+    noise = np.random.default_rng(2).gamma(4.0, 0.25, grid()[0].shape)
+    return np.where(np.abs(grid()[0] - angle_deg) < half_deg, gain_db * noise, 0.0)
+
+
+@pytest.mark.parametrize("angle_deg", [0.0, -20.0])
+def test_beams_that_hear_wash_are_no_plume(angle_deg):
+    frame = stream([None] * 5 + [wedge(angle_deg)])
+    low_m = 0.95 * DEPTH_M
+    middle_m = low_m * np.tan(np.radians(angle_deg))
+    sides = sorted((0.0, middle_m)) if angle_deg else (0.0, 0.0)
+    around = box(frame, (sides[0] - 80, sides[1] + 80), (5, low_m))
+    assert veto(around, frame) == "spoke"
+
+
+@pytest.mark.parametrize(("across_m", "width_m"), [(40.0, 12.0), (40.0, 30.0), (5.0, 30.0)])
+def test_a_plume_that_rises_to_the_ship_stays(across_m, width_m):
+    frame = stream([None] * 5 + [column(across_m, 10.0, width_m=width_m)])
+    around = box(frame, (across_m - width_m, across_m + width_m), (10, 0.98 * DEPTH_M))
+    assert veto(around, frame) is None
+
+
 def test_a_piece_of_the_arc_of_the_minimum_slant_range():
     angle, reach = grid()
     arc = (np.abs(reach - DEPTH_M) < 8) & (angle > 12) & (angle < 35)
