@@ -12,6 +12,8 @@ from sonar_watch.simulation.texture import dots
 
 _SIDE_LOBES_DB = 28.0
 """Of the receiver, below the echo that causes them."""
+_LOGISTIC = 1.702
+"""Steepness with which a logistic comes nearest to the normal distribution (Haley 1952)."""
 _SHADOW_DB = -3.0
 """Level behind what blocks a beam, over the ambient level."""
 
@@ -27,10 +29,8 @@ def draw_wreck(swath: Swath, wreck: Wreck) -> None:
     along, cross = _own_axes(swath, wreck, window)
     up = np.float32(bottom_m) - swath.grid.depth_m[window]
     beam_m = _beam_m(swath, bottom_m)
-    ends = _slab(along, np.hypot(0.5 * wreck.length_m, beam_m))
-    hull = (
-        ends * _slab(cross, np.hypot(0.5 * wreck.width_m, beam_m)) * _standing(up, wreck.height_m)
-    )
+    ends = _slab(along, 0.5 * wreck.length_m, beam_m)
+    hull = ends * _slab(cross, 0.5 * wreck.width_m, beam_m) * _standing(up, wreck.height_m)
     if wreck.mast_m:
         mast = np.exp(np.float32(-0.5) * (along**2 + cross**2) / np.float32(beam_m**2 + 0.25))
         hull = np.maximum(hull, np.float32(0.1) * mast * _standing(up, tallest))
@@ -53,7 +53,8 @@ def draw_wall(swath: Swath, wall: Wall) -> None:
     up = np.float32(bottom_m) - swath.grid.depth_m[window]
     thick_m = 2 * swath.sounder.metres_per_sample + 0.003 * bottom_m
     face = np.exp(np.float32(-0.5) * np.minimum((cross / np.float32(thick_m)) ** 2, 60))
-    face = face * _slab(along, 0.5 * wall.length_m) * _standing(up, wall.height_m)
+    beam_m = _beam_m(swath, bottom_m)
+    face = face * _slab(along, 0.5 * wall.length_m, beam_m) * _standing(up, wall.height_m)
     size = max(0.02 * wall.height_m, 2 * swath.sounder.metres_per_sample)
     cells = (np.floor(part / np.float32(size)) for part in (along, up))
     _add_hard(swath, window, face, face * dots(wall.seed, 1.0, *cells), wall.contrast_db)
@@ -84,10 +85,14 @@ def _beam_m(swath: Swath, range_m: float) -> float:
     return float(np.radians(swath.sounder.beam_width_deg) / 2.355 * range_m)
 
 
-def _slab(distance: Float32Array, half_m: float) -> Float32Array:
-    """1 within `half_m` of the middle, 0 outside, with a soft rim."""
-    share = np.minimum(np.abs(distance) / np.float32(half_m), 3)
-    return np.asarray(np.exp(-(share**8)), np.float32)
+def _slab(distance: Float32Array, half_m: float, beam_m: float) -> Float32Array:
+    """Share of a beam, of standard deviation `beam_m`, that falls within `half_m` of the middle.
+
+    A logistic for the integral of the beam's Gaussian: beyond its end a body soon is gone.
+    """
+    ends = (np.float32(half_m) + side * distance for side in (np.float32(1), np.float32(-1)))
+    inward = (np.clip(end * np.float32(_LOGISTIC / beam_m), -60, 60) for end in ends)
+    return np.asarray(sum(1 / (1 + np.exp(-one)) for one in inward) - 1, np.float32)
 
 
 def _standing(up: Float32Array, height_m: float) -> Float32Array:

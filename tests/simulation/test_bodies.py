@@ -279,6 +279,19 @@ def test_a_wreck_is_a_bright_block_with_a_shadow() -> None:
     assert swath.power[behind] < 2 * swath.ambient[behind]
 
 
+@pytest.mark.parametrize(("beams_m", "heard"), [(0.0, True), (6.0, False)])
+def test_a_wreck_ends_where_it_ends(beams_m: float, heard: bool) -> None:
+    """However long it is: the beam alone makes its end soft."""
+    beam_m = float(np.radians(sounder().beam_width_deg)) * DEPTH_M / 2.355
+    beyond = STATE.north_m + sounder().lever_forward_m + 80.0 + beams_m * beam_m
+    wreck = Wreck(
+        east_m=60.0, north_m=beyond, length_m=160.0, width_m=30.0, height_m=25.0, contrast_db=30.0
+    )
+    swath = open_swath(replace(FLAT, wrecks=(wreck,)), sounder(), STATE, np.random.default_rng(1))
+    draw_bodies(swath)
+    assert bool(swath.boxes) == heard
+
+
 def test_a_wall_is_a_tall_thin_line_in_ping_after_ping() -> None:
     wall = Wall(east_m=200.0, north_m=0.0, height_m=250.0, length_m=300.0)
     scene = replace(FLAT, walls=(wall,))
