@@ -112,7 +112,7 @@ def test_two_hundred_kills(
     tmp_path_factory: pytest.TempPathFactory, watched: tuple[ClassicalDaemon, Listener]
 ) -> None:
     cruise = sail_small_cruise(tmp_path_factory.mktemp("long"), 620.0)
-    assert len(cruise.alerts) > 5
+    assert len(cruise.alerts) >= 5
     seed = int(os.environ.get("SONAR_WATCH_TEST_SEED", "4"))
     frames = kill_at_random(cruise, *watched, kills=200, seed=seed)
     fruitful = sum(later > earlier for earlier, later in itertools.pairwise(frames))
