@@ -43,6 +43,8 @@ class _Stream:
     """
 
     now: datetime
+    options: TrackerOptions
+    """At the pace of the ship."""
     tracks: list[Track] = field(default_factory=list)
     ship: Place | None = None
     steps_m: list[float] = field(default_factory=list)
@@ -89,8 +91,10 @@ class PlumeTracker:
 
         Frames may come a few seconds out of order; a frame must come once.
         """
-        stream = self._streams.setdefault(self._name_of(frame), _Stream(frame.time_utc))
+        fresh = _Stream(frame.time_utc, self.options)
+        stream = self._streams.setdefault(self._name_of(frame), fresh)
         stream.sail(frame)
+        stream.options = self.options.at_pace(stream.step_m)
         if not stream.now - DISORDER < frame.time_utc < stream.now:
             stream.now = frame.time_utc
         changes = list(self._leave(stream, frame))
@@ -166,7 +170,7 @@ class PlumeTracker:
                 tracks = [restore_track(row) for row in stream["tracks"]]
                 ship = stream.get("ship")
                 tracker._streams[sounder] = _Stream(
-                    parse_utc(stream["now"]), tracks, tuple(ship) if ship else None,
+                    parse_utc(stream["now"]), options, tracks, tuple(ship) if ship else None,
                     [float(step) for step in stream.get("steps_m", ())],
                 )
         except (KeyError, TypeError, ValueError) as error:
@@ -184,7 +188,7 @@ class PlumeTracker:
         stream.tracks = staying
 
     def _is_over(self, track: Track, stream: _Stream, frame: GeolocatedFrame) -> bool:
-        options = self.options.at_pace(stream.step_m)
+        options = stream.options
         silent_s = (stream.now - track.last_seen_utc).total_seconds()
         longest_s = options.unplaced_gap_s if track.foot is None else options.end_after_s
         return (
@@ -204,7 +208,7 @@ class PlumeTracker:
 
     def _turn_down(self, stream: _Stream, frame: GeolocatedFrame) -> None:
         """Count the vetoed detections beside known plumes."""
-        options = self.options.at_pace(stream.step_m)
+        options = stream.options
         for detection in frame.detections:
             if detection.veto is None or not measured(detection):
                 continue
@@ -215,7 +219,7 @@ class PlumeTracker:
 
     def _see(self, stream: _Stream, frame: GeolocatedFrame) -> None:
         """Give every plume what the swath showed of it, or that it showed nothing."""
-        options = self.options.at_pace(stream.step_m)
+        options = stream.options
         feet = [foot_of(d, frame, options) for d in frame.detections if counts(d)]
         matches = share_out(feet, stream.tracks, frame.time_utc, options)
         for index, track in enumerate(stream.tracks):
@@ -249,7 +253,7 @@ class PlumeTracker:
         return [
             track for track in stream.tracks
             if track is not candidate and track.here is not None and candidate.here is not None
-            and apart_m(track.here, candidate.here) <= self.options.at_pace(stream.step_m).gate_m
+            and apart_m(track.here, candidate.here) <= stream.options.gate_m
         ]
 
     def _absorb(self, whole: Track, part: Track, stream: _Stream) -> None:

@@ -28,13 +28,17 @@ from sonar_watch.formats.kmall_header import BODY, TRAILER, Header, frame_datagr
 from sonar_watch.records import FloatArray, NavigationSample
 
 _SENSOR = Struct("<HHHH")
-_SPO = Struct("<IIfddfff")
+SPO = Struct("<IIfddfff")
+"""Seconds, nanoseconds, quality, latitude, longitude, speed, course, height of a position."""
+
 _UNAVAILABLE = 200.0
 _NONE = (0.0, 0.0)
 _INVALID = 1 << 4
 _ACTIVE = 1 << 0
 
-_SKM = Struct("<HBBHHHH")
+SKM = Struct("<HBBHHHH")
+"""Own size, system, status, input format, rows, bytes of each, contents of a #SKM."""
+
 _SKM_SAMPLES = 148
 _KMB = np.dtype([
     ("kind", "S4"), ("size", "<u2"), ("version", "<u2"), ("sec", "<u4"), ("nsec", "<u4"),
@@ -78,7 +82,7 @@ def decode_spo(data: bytes, header: Header) -> NavigationSample | None:
     """
     size, system, status, _ = unpack(_SENSOR, data, BODY, "#SPO sensor part")
     _, _, quality, latitude, longitude, speed, course, _ = unpack(
-        _SPO, data, BODY + size, "#SPO position"
+        SPO, data, BODY + size, "#SPO position"
     )
     position = (latitude, longitude)
     if status & _INVALID or position == _NONE or _UNAVAILABLE in position:
@@ -114,7 +118,7 @@ def encode_spo(sample: NavigationSample, *, sounder: str) -> bytes:
     for time_s, latitude, longitude, speed, course in rows:
         time_utc = utc_from(0, round(float(time_s) * 1e6))
         seconds, microseconds = seconds_of(time_utc)
-        body = _SENSOR.pack(_SENSOR.size, 0, _ACTIVE, 0) + _SPO.pack(
+        body = _SENSOR.pack(_SENSOR.size, 0, _ACTIVE, 0) + SPO.pack(
             seconds, microseconds * 1000, sample.position_sigma_m or 0.0,
             latitude, longitude, speed, course, 0.0,
         )
@@ -141,7 +145,7 @@ def decode_skm(data: bytes) -> tuple[NavigationSample | None, str]:
     FormatError
         Sizes and counts that do not fit the datagram.
     """
-    size, _, _, _, count, stride, contents = unpack(_SKM, data, BODY, "#SKM info")
+    size, _, _, _, count, stride, contents = unpack(SKM, data, BODY, "#SKM info")
     rows = _rows(data, BODY + size, count, stride)
     values: dict[str, Any] = {}
     keep = np.ones(rows.size, bool)
@@ -216,7 +220,7 @@ def encode_skm(sample: NavigationSample, *, sounder: str) -> bytes:
 
 def _encode_rows(rows: npt.NDArray[Any], contents: int, sounder: str) -> bytes:
     stride = _KMB_SIZE + _DELAYED_HEAVE_SIZE
-    info = _SKM.pack(_SKM.size, 0, 1, 1, rows.size, stride, contents)
+    info = SKM.pack(SKM.size, 0, 1, 1, rows.size, stride, contents)
     samples = np.zeros((rows.size, stride), np.uint8)
     samples[:, :_KMB_SIZE] = rows.view(np.uint8).reshape(rows.size, _KMB_SIZE)
     time_utc = utc_from(int(rows["sec"][0]), int(rows["nsec"][0]) // 1000)

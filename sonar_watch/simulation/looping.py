@@ -17,6 +17,7 @@ from struct import Struct
 
 from sonar_watch.errors import ConfigurationError
 from sonar_watch.formats.kmall_header import BODY, HEADER, PARTITION
+from sonar_watch.formats.kmall_sensors import SKM, SPO
 from sonar_watch.simulation.cruise import Survey
 from sonar_watch.simulation.writing import sail
 
@@ -24,14 +25,10 @@ WATER, MOTION = ".kmwcd", ".kmall"
 
 _SETUP = frozenset({b"#IIP", b"#IOP", b"#SVP"})
 _STAMP = Struct("<I")
-_PLACE = Struct("<dd")
-_PLACE_AT = 12
-"""Offset of latitude and longitude in what a #SPO says after the part about its sensor."""
 _SECONDS = 12
 """Offset of the seconds in the header of every datagram."""
 
 _COUNTER_AT = BODY + PARTITION.size + 2
-_SKM_HEAD = Struct("<HBBHHHH")
 _SKM_ROW_SECONDS = 8
 
 
@@ -125,7 +122,7 @@ def _last_s(data: bytes) -> float:
 
 def _row_offsets(skm: bytes) -> Iterator[int]:
     """Yield where the seconds of each row of a #SKM stand."""
-    size, _, _, _, count, stride, _ = _SKM_HEAD.unpack_from(skm, BODY)
+    size, _, _, _, count, stride, _ = SKM.unpack_from(skm, BODY)
     for row in range(count):
         yield BODY + size + row * stride + _SKM_ROW_SECONDS
 
@@ -151,10 +148,9 @@ def restamp(
         changed[_COUNTER_AT : _COUNTER_AT + 2] = (counter & 0xFFFF).to_bytes(2, "little")
     elif kind == b"#SPO":
         at = BODY + int.from_bytes(data[BODY : BODY + 2], "little")
-        _add(changed, at, shift_s)
-        place = _PLACE.unpack_from(changed, at + _PLACE_AT)
-        moved = (value + more for value, more in zip(place, moved_deg, strict=True))
-        _PLACE.pack_into(changed, at + _PLACE_AT, *moved)
+        seconds, nanoseconds, quality, latitude, longitude, *rest = SPO.unpack_from(data, at)
+        moved = latitude + moved_deg[0], longitude + moved_deg[1]
+        SPO.pack_into(changed, at, seconds + shift_s, nanoseconds, quality, *moved, *rest)
     elif kind == b"#SKM":
         for offset in _row_offsets(data):
             _add(changed, offset, shift_s)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from sonar_watch.detection.decoding import intersection_over_union
 from sonar_watch.detection.detections import Detections
-from sonar_watch.detection.overlap import areas_px2, shared_px2
 
 TAKEN_FOR_A_BODY = "taken for a body as well"
 WEAKEST_RIVAL = 0.05
@@ -34,10 +34,7 @@ def rivalled(found: Detections, share: float) -> npt.NDArray[np.bool_]:
     ndarray, shape (n,), bool
     """
     boxes = found.xyxy.astype(np.float64)
-    shared = shared_px2(boxes[:, None], boxes[None])
-    areas = areas_px2(boxes)
-    union = areas[:, None] + areas[None] - shared
-    one_place = shared >= _SAME_PLACE * np.maximum(union, 1e-9)
+    one_place = intersection_over_union(boxes, boxes) >= _SAME_PLACE
     other = found.class_id[:, None] != found.class_id[None]
     least = np.maximum(WEAKEST_RIVAL, share * found.confidence)
     sure = found.confidence[None] >= least[:, None]
