@@ -42,7 +42,7 @@ _STANDS = 0.7
 _FEWEST = 8
 _FEWEST_BRIGHT = 12
 _WIDEST_STEP = 10.0
-_FROM_SOUNDER = 0.15
+_FROM_SOUNDER = 0.25
 """Share of its farthest range from which on a shape begins at the sounder."""
 _WEDGE = 1.4
 """Of the angles that a shape spans near and far: 0.8 to 1.3 where wash was taken for a plume, 1.7
