@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import Geod
 
-from sonar_watch.association.estimate import FootEstimate, MeasureSample
+from sonar_watch.association.estimate import ALIKE, FootEstimate, MeasureSample
 from sonar_watch.association.plane import (
     circle,
     east_north_m,
@@ -59,9 +59,10 @@ def many(count, sigma=10.0, seed=4, around=(0.0, 0.0)):
 
 
 def test_random_part_shrinks_and_systematic_part_stays():
-    few, lots = many(4), many(400)
-    assert few.covariance_m2()[0] > 40
-    assert lots.covariance_m2()[0] == pytest.approx(25.25, abs=0.2)
+    one, few, lots = many(1), many(4), many(400)
+    assert one.covariance_m2()[0] == pytest.approx(100 + 25)
+    assert lots.covariance_m2()[0] < few.covariance_m2()[0] < 125
+    assert lots.covariance_m2()[0] == pytest.approx(100 * ALIKE + 25.25, abs=0.2)
 
 
 def test_scatter_beyond_the_promise_is_believed():
@@ -69,7 +70,7 @@ def test_scatter_beyond_the_promise_is_believed():
     for east in (-40.0, 40.0) * 5:
         estimate = estimate.added((east, 0.0), 0.8, circle(1.0), circle(0.0))
     ee, _, nn = estimate.covariance_m2()
-    assert ee == pytest.approx(1600 / 9, rel=0.01)
+    assert ee == pytest.approx(1600 / 9 + ALIKE, rel=0.01)
     assert nn < 1
 
 
