@@ -22,6 +22,8 @@ from watching import wait_for
 
 from sonar_watch.alerts.reading import JournalReader
 
+READY = "sonar_watch.daemon: ready"
+
 
 @pytest.fixture
 def watched(tmp_path: Path) -> Iterator[tuple[ClassicalDaemon, Listener]]:
@@ -31,7 +33,6 @@ def watched(tmp_path: Path) -> Iterator[tuple[ClassicalDaemon, Listener]]:
     listener.kill()
     if daemon.process is not None and daemon.process.poll() is None:
         daemon.kill()
-
 
 def kill_at_random(
     cruise: SmallCruise, daemon: ClassicalDaemon, listener: Listener, kills: int, seed: int
@@ -76,8 +77,11 @@ def check_nothing_lost(
 ) -> None:
     """Let all of it be watched to the end, then compare with the undisturbed replay."""
     daemon.expect_the_end()
+    readied = daemon.log().count(READY)
     daemon.start()
     listener.start()
+    # All may have been done before: SIGTERM would find a process that does not listen for it yet.
+    wait_for(lambda: daemon.log().count(READY) > readied, "the watch to be ready", 60)
     wait_for(lambda: daemon.frames() >= cruise.swaths, f"{cruise.swaths} frames", 300)
     wait_for(lambda: len(listener.heard()) >= len(cruise.alerts), "the last alert", 60)
     assert daemon.stop() == 0
