@@ -34,6 +34,7 @@ def watched(tmp_path: Path) -> Iterator[tuple[ClassicalDaemon, Listener]]:
     if daemon.process is not None and daemon.process.poll() is None:
         daemon.kill()
 
+
 def kill_at_random(
     cruise: SmallCruise, daemon: ClassicalDaemon, listener: Listener, kills: int, seed: int
 ) -> list[int]:
