@@ -2,8 +2,9 @@
 
 Objects are discs of 60 px on grey glass, and what they lack says what they are: teeth lack blue,
 denticles red, noise green. The detector compares each spot with such a disc, at half the size of
-the tiles; where the edge cuts a disc it is less sure and its box ends on the edge. A fake lacks
-blue and nearly as much green: the detector takes it for a tooth, the classifier does not.
+the flattened tiles; where the edge cuts a disc it is less sure and its box ends on the edge. A
+fake lacks blue and nearly as much green: the detector takes it for a tooth, the classifier does
+not.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from sonar_watch.detection.weights import (
     read_manifest,
     write_manifest,
 )
+from sonar_watch.ichthyolith.particles import LEVEL
 
 GREY = 135
 DISC_PX = 60
@@ -122,8 +124,10 @@ def _network(gain: float) -> object:
     openvino = import_openvino()
     ops = openvino.opset13
     image = ops.parameter([1, 3, INPUT_PX, INPUT_PX], np.float32, name="images")  # RGB
-    lacking = ops.subtract(np.float32(GREY / 255), image)
-    kernel = _disc_kernel() * gain / (GREY / 255)
+    lacking = ops.subtract(np.float32(LEVEL / 255), image)
+    # Bars and dust lack all colours alike.
+    lacking = ops.subtract(lacking, ops.reduce_min(lacking, np.array([1]), True))
+    kernel = _disc_kernel() * gain / (LEVEL / 255)
     # red, green, blue -> tooth (blue), denticle (red), noise (green)
     kernels = np.zeros((3, 3, *kernel.shape), np.float32)
     for place, channel in enumerate((2, 0, 1)):

@@ -113,6 +113,8 @@ def _add_networks(group: argparse._ArgumentGroup) -> None:
     add("--classifier", metavar="NAME", help="classifier in MANIFEST.yaml")
     add("--confidence", type=_confidence, metavar="P",
         help="least confidence of a box, or auto: as measured")  # fmt: skip
+    add("--search", choices=("particles", "everywhere"),
+        help="show the detector what lies on the glass, or all (default: particles)")  # fmt: skip
     add("--device", metavar="NAME", help="auto, cpu or cuda:0")
     add("--workers", type=whole_number, metavar="N",
         help="threads that read images ahead of the network")  # fmt: skip
@@ -183,8 +185,8 @@ def _slide_options(options: argparse.Namespace) -> SlideOptions:
     """Return the settings' section with what the command line says otherwise."""
     from sonar_watch.settings import load_settings
 
-    names = ("um_per_px", "sawtoothed", "stages", "weights", "classifier", "confidence", "device",
-             "workers")  # fmt: skip
+    names = ("um_per_px", "sawtoothed", "stages", "weights", "classifier", "confidence", "search",
+             "device", "workers")  # fmt: skip
     said: dict[str, Any] = {
         name: getattr(options, name) for name in names if getattr(options, name) is not None
     }

@@ -205,8 +205,8 @@ def _rows(columns: ByteImage, top_px: int, window: Window) -> ByteImage:
     return piece
 
 
-def padded(image: ByteImage, size_px: int) -> ByteImage:
-    """Return the image with bars of the networks' grey to its right and below.
+def padded(image: ByteImage, size_px: int, level: int = PADDING) -> ByteImage:
+    """Return the image with grey bars to its right and below.
 
     Whatever its size, an object is then as large for the network as in a full window.
 
@@ -215,6 +215,8 @@ def padded(image: ByteImage, size_px: int) -> ByteImage:
     image : ndarray, shape (h, w) or (h, w, 3), uint8
     size_px : int
         Sides of what is returned.
+    level : int
+        Of the bars; that which networks are taught with, unless told.
 
     Returns
     -------
@@ -230,7 +232,7 @@ def padded(image: ByteImage, size_px: int) -> ByteImage:
         raise ValueError(f"expected an image up to {size_px} px, received shape {image.shape}")
     if image.shape[:2] == (size_px, size_px):
         return image
-    canvas = np.full((size_px, size_px, *image.shape[2:]), PADDING, np.uint8)
+    canvas = np.full((size_px, size_px, *image.shape[2:]), level, np.uint8)
     canvas[: image.shape[0], : image.shape[1]] = image
     return canvas
 

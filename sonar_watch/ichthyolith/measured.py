@@ -30,8 +30,8 @@ from sonar_watch.ichthyolith.scoring import ANY, ClassScore, SlideScores
 
 log = logging.getLogger(__name__)
 
-_SHAPING = ("stages", "accept", "iou", "window_px", "overlap_px", "register", "max_shift_px",
-            "join")  # fmt: skip
+_SHAPING = ("stages", "accept", "iou", "window_px", "overlap_px", "search", "register",
+            "max_shift_px", "join")  # fmt: skip
 """Options by which other objects are found; how they are counted is none of them."""
 
 Role = Literal["weights", "classifier"]
@@ -217,7 +217,7 @@ def _row(one: ClassScore) -> list[int]:
 
 def _body(target: SkillTarget, scores: SlideScores) -> dict[str, Any]:
     shape = target.shape
-    body = {name: shape[name] for name in ("confidence", "iou", "window_px")}
+    body = {name: shape[name] for name in ("confidence", "iou", "window_px", "search")}
     if target.classifier is not None:
         body |= {
             "accept": shape["accept"], "classifier": target.classifier.name,

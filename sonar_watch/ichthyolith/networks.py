@@ -29,7 +29,7 @@ class Networks:
         scores:
           slides:
             two: {confidence: 0.12, accept: 0.5, classifier: ichthyolith-crops,
-                  classifier_sha256: 9c1d..., iou: 0.5, window_px: 1200,
+                  classifier_sha256: 9c1d..., iou: 0.5, window_px: 1200, search: particles,
                   skill: {tooth: [18, 4, 3]},      # hits, false alarms, misses
                   measured_with: [5f70...]}        # others that stand for these, where there are
 
@@ -152,7 +152,7 @@ class Networks:
         options = self._options
         now = {"confidence": self.confidence, "accept": options.accept,
                "classifier": options.classifier, "iou": options.iou,
-               "window_px": options.window_px}  # fmt: skip
+               "window_px": options.window_px, "search": options.search}  # fmt: skip
         if self.classifier_entry is None:
             del now["accept"], now["classifier"]
         else:  # the name stays when it is trained anew

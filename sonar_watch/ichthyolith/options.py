@@ -44,6 +44,9 @@ class SlideOptions:
         whole. Networks know objects of one size: leave it as they were taught.
     overlap_px : int
         Overlap of the windows within a large image; at least the length of most objects.
+    search : {"particles", "everywhere"}
+        "particles" shows the network only where something lies on the glass, "everywhere" whole
+        windows: slower, and for particles so faint that they hardly differ from glass.
     register : bool
         Measure on their overlap where neighbouring tiles lie, instead of trusting file names.
     max_shift_px : int
@@ -85,6 +88,7 @@ class SlideOptions:
     iou: float = 0.5
     window_px: int = 1200
     overlap_px: int = 240
+    search: Literal["particles", "everywhere"] = "particles"
     register: bool = True
     max_shift_px: int = 40
     join: float = 0.5

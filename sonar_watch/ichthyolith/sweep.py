@@ -32,6 +32,7 @@ from sonar_watch.ichthyolith.reading import read_tile, strips
 from sonar_watch.ichthyolith.records import Placed, Slide, Tile
 from sonar_watch.ichthyolith.regions import is_small
 from sonar_watch.ichthyolith.registration import Registration, RegistrationOptions
+from sonar_watch.ichthyolith.searching import Search
 from sonar_watch.ichthyolith.stored import Inputs, SlideRecord, code_of, plainly
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,8 @@ READING_ERRORS = (ImageError, OSError)
 
 _FOUND_BY = (
     "detection.decoding", "detection.detector", "detection.letterbox", "detection.overlap",
-    "detection.tiling", "detection.yolov5", "ichthyolith.reading", "ichthyolith.sweep",
+    "detection.packing", "detection.tiling", "detection.yolov5", "ichthyolith.particles",
+    "ichthyolith.reading", "ichthyolith.searching", "ichthyolith.sweep",
 )
 _PLACED_BY = (
     "ichthyolith.offsets", "ichthyolith.positions", "ichthyolith.reading",
@@ -89,7 +91,7 @@ def found_inputs(weights: WeightsEntry, floor: float, options: SlideOptions) -> 
         "weights": weights.sha256, "classes": weights.class_names,
         "input_size": weights.input_size, "floor": floor, "iou": options.iou,
         "window_px": options.window_px, "overlap_px": options.overlap_px,
-        "program": code_of(*_FOUND_BY),
+        "search": options.search, "program": code_of(*_FOUND_BY),
     }  # fmt: skip
 
 
@@ -247,11 +249,13 @@ class _Pass:
         if not unseen:
             deque(pieces, maxlen=0)
             return
-        size_px, batch = self.options.window_px, self.options.batch
+        search = Search(open_detector(), self.options.window_px, self.options.search)
         for window, found in detect_windows(
-            open_detector(), pieces, size_px=size_px, batch=batch
+            search, pieces, size_px=None, batch=self.options.batch
         ):
             self._take(window, found)
+        log.info("%s: %d windows were shown to the network as %.1f: %s",
+                 self.slide.key, search.windows, search.shown, search.where)  # fmt: skip
 
     def placed(self) -> tuple[Placed, ...]:
         """Return where the tiles lie, by their names when nothing was measured."""

@@ -169,6 +169,7 @@ def test_bars_are_grey_and_below_and_right(channels: tuple[int, ...]) -> None:
     assert np.array_equal(result[:5, :7], image)
     assert np.all(result[5:] == 114)
     assert np.all(result[:, 7:] == 114)
+    assert np.all(padded(image, 9, 200)[5:] == 200)
 
 
 def test_an_image_of_full_size_is_not_copied_and_a_larger_one_refused() -> None:

@@ -8,6 +8,7 @@ from drawn_slides import clear_tooth, lay, seeded, write_slides
 
 from sonar_watch.cli import main
 from sonar_watch.errors import ConfigurationError
+from sonar_watch.ichthyolith.particles import LEVEL
 from sonar_watch.ichthyolith.records import CLASSES
 from sonar_watch.ichthyolith.synthesis import dataset
 from sonar_watch.ichthyolith.synthesis.composite import CompositeOptions
@@ -55,6 +56,30 @@ def test_a_set_is_read_back_with_its_labels(tmp_path):
             assert label_path(image).exists()
             boxes += len(read_labels(label_path(image), 128, 128, CLASSES))
     assert boxes == sum(objects_of(tmp_path, set_of()).values()) > 6
+
+
+def test_pictures_of_a_set_are_flattened_and_crops_are_not(tmp_path):
+    options = set_of(composite=CompositeOptions(size_px=320, field_px=600, ichthyoliths=1.0,
+                                                debris=4.0))
+    path = make_slide_set(tmp_path / "boxes", options)
+    levels = []
+    for image in read_dataset(path).images["train"]:
+        cells = read_image(image).reshape(8, 40, 8, 40, 3)
+        levels.append(np.median(cells, axis=(1, 3)).reshape(-1, 3))
+    # Composites without flattening are near 135, and a fifth darker in the corners.
+    np.testing.assert_allclose(np.quantile(levels, [0.1, 0.5, 0.9], axis=1), LEVEL, atol=4)
+    make_slide_set(tmp_path / "crops", set_of(form="crops", composite=options.composite))
+    crops = [read_image(one) for one in sorted((tmp_path / "crops").rglob("*.jpg"))]
+    assert np.median([np.quantile(crop, 0.8) for crop in crops]) < 165
+
+
+def test_a_set_begun_with_glass_as_it_was_is_not_gone_on_with(tmp_path):
+    make_slide_set(tmp_path, set_of(composites=1, validation_share=0.0))
+    recipe = json.loads((tmp_path / "recipe.json").read_text())
+    assert recipe.pop("glass_level") == LEVEL
+    (tmp_path / "recipe.json").write_text(json.dumps(recipe, indent=1))
+    with pytest.raises(ConfigurationError, match="made with other options"):
+        make_slide_set(tmp_path, set_of(composites=1, validation_share=0.0))
 
 
 def test_a_set_that_was_cut_short_goes_on_and_is_the_same(tmp_path, monkeypatch):

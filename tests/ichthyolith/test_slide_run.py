@@ -146,6 +146,7 @@ def test_what_is_known_is_not_worked_out_again(
         ({"confidence": 0.2}, {"objects"}, "confidence: 0.3 -> 0.2"),
         ({"join": 0.9}, {"objects"}, "join: 0.5 -> 0.9"),
         ({"iou": 0.4}, {"boxes"}, "iou: 0.5 -> 0.4"),
+        ({"search": "everywhere"}, {"boxes", "objects"}, 'search: "particles" -> "everywhere"'),
         ({"weights": "keener"}, {"boxes", "objects"}, "weights:"),
         ({"max_shift_px": 30}, {"places", "objects"}, "max_shift_px: 40 -> 30"),
         ({"um_per_px": 1.0}, set(), ""),

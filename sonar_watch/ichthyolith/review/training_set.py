@@ -3,6 +3,7 @@
 A picture is a tile, or a window of a larger image, in which a person judged something. What
 was judged is labelled with the person's class. What the networks took for an ichthyolith and
 nobody judged, or nobody could tell, is painted over: it can be called neither right nor wrong.
+The picture is flattened, as the detector is shown it.
 What they took for noise keeps that label, unseen, where the set has such a class.
 """
 
@@ -20,6 +21,7 @@ from sonar_watch.detection.detections import ByteImage, Detections
 from sonar_watch.detection.tiling import Window, windows
 from sonar_watch.errors import ConfigurationError, ImageError
 from sonar_watch.ichthyolith.classifier import MARGIN
+from sonar_watch.ichthyolith.particles import background, flattened
 from sonar_watch.ichthyolith.records import CLASSES, ICHTHYOLITHS, Box, SlideObject, Tile
 from sonar_watch.ichthyolith.regions import regions
 from sonar_watch.ichthyolith.review.crops import crops_of
@@ -213,9 +215,10 @@ def _picture(
         if one.class_name in options.class_names
     ]
     name = tile.image.rsplit(".", 1)[0].replace("/", "-")
+    image = painted_over(part, unknown, [box for _, box in known])
     return ReviewedPicture(
         name=f"{name}_{window.x_px}_{window.y_px}",
-        image=painted_over(part, unknown, [box for _, box in known]),
+        image=flattened(image, background(image)),
         truth=Detections.from_rows(np.array(rows, np.float32).reshape(-1, 6), options.class_names),
         survey=survey,
         was_wrong=any(one.was_wrong for one, _ in known),

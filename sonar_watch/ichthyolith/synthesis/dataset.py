@@ -20,6 +20,7 @@ import numpy as np
 from sonar_watch.atomic import whole_file
 from sonar_watch.detection.detections import ByteImage, Detections
 from sonar_watch.ichthyolith.classifier import MARGIN, crop_of
+from sonar_watch.ichthyolith.particles import LEVEL, background, flattened
 from sonar_watch.ichthyolith.records import CLASSES, Box
 from sonar_watch.ichthyolith.synthesis.composite import compose
 from sonar_watch.ichthyolith.synthesis.recipe import SlideSetOptions, Split
@@ -138,10 +139,10 @@ def _write_boxes(
     truth: Detections,
     _: np.random.Generator,
 ) -> list[str]:
-    """Write one picture with its labels; return the classes of its objects."""
-    size = options.composite.size_px
+    """Write one picture with its labels, as detectors see it; return the classes of its objects."""
+    size, light = options.composite.size_px, background(picture, options.composite.scale)
     write_labels(out / "labels" / split / f"{name}.txt", truth, size, size)
-    _write_jpeg(out / "images" / split / f"{name}.jpg", picture)
+    _write_jpeg(out / "images" / split / f"{name}.jpg", flattened(picture, light))
     return [CLASSES[number] for number in truth.class_id]
 
 
@@ -192,7 +193,10 @@ def _write_jpeg(path: Path, picture: ByteImage) -> None:
 
 def _claim(out: Path, options: SlideSetOptions) -> None:
     """Write the recipe of a set; refuse a folder that holds a set of another."""
-    claim_folder(out, asdict(options))
+    recipe = asdict(options)
+    if options.form == "boxes":  # a set begun when glass was left as it is goes on as nothing else
+        recipe["glass_level"] = LEVEL
+    claim_folder(out, recipe)
     (out / "parts").mkdir(parents=True, exist_ok=True)
     for split in _SPLITS if options.form == "boxes" else ():
         (out / "images" / split).mkdir(parents=True, exist_ok=True)
