@@ -19,7 +19,8 @@ WITHOUT_OPENCV = [each.name for each in TARGETS if each.name not in ("picture", 
 def test_atheris_finds_nothing(name, tmp_path):
     if importlib.util.find_spec("atheris") is None:
         pytest.skip("atheris is not installed")
-    path = os.pathsep.join([str(HERE.parents[1]), str(HERE), os.environ.get("PYTHONPATH", "")])
+    folders = [str(HERE.parents[1]), str(HERE.parent), str(HERE)]
+    path = os.pathsep.join([*folders, os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, str(HERE / "atheris_harness.py"), name, str(tmp_path / "corpus"),
          "-runs=20000", "-max_len=4096", "-seed=1"],
