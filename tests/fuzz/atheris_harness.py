@@ -1,7 +1,8 @@
 """Coverage-guided fuzzing of one target with atheris, for a machine that has time and has it.
 
     pip install atheris
-    PYTHONPATH=.:tests:tests/fuzz python tests/fuzz/atheris_harness.py em-datagram CORPUS -runs=100000
+    export PYTHONPATH=.:tests:tests/fuzz
+    python tests/fuzz/atheris_harness.py em-datagram CORPUS -runs=100000
 
 CORPUS is a folder; the seeds are written into it first, and what is found stays there. The other
 arguments are libFuzzer's. A crash is written to crash-<sha1> in the working folder.
