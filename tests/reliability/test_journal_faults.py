@@ -41,7 +41,7 @@ journal = Journal(Path(sys.argv[1]), tense="live")
 last = parse_utc(sys.argv[2])
 for step in range(1, 41):
     if step == 21:  # half of it in the file, half in the log
-        empty_log(journal)
+        journal._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     frames = [
         FrameEntry(frame_id=f"{step}-{n}", time_utc=last - timedelta(seconds=40 - step),
                    body={"text": "x" * 400})
