@@ -28,9 +28,9 @@ as slide-003__0012.png says what a crop was cut from: those of one slide are hel
 `sonar-watch simulate --kind slides --crops` writes such a set, and of a person's verdicts one is
 made: train-classifier verdicts.json --tiles DIR --detections OUT/detections.csv --out RUN.
 
-The network starts from random weights. One CPU core learns some 5 crops a second with
-tf_efficientnetv2_b0, 16 with mobilenetv4_conv_small. A run that was stopped goes on with --resume
-and ends, on the CPU, with the same numbers.
+The network starts from random weights, or from those of --from. One CPU core learns some 5 crops
+a second with tf_efficientnetv2_b0, 16 with mobilenetv4_conv_small. A run that was stopped goes on
+with --resume and ends, on the CPU, with the same numbers.
 """
 
 
@@ -52,6 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--leave-out", nargs="+", default=(), metavar="SLIDE",
         help="use no crop whose name holds this before two underscores: it is for tests",
+    )
+    parser.add_argument(
+        "--from", dest="start", type=Path, default=None, metavar="CHECKPOINT",
+        help="start from this classifier.pt of the same architecture instead of random weights",
     )
     parser.add_argument("--resume", action="store_true", help="go on from the last whole epoch")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda:0")
@@ -125,6 +129,7 @@ def _training_options(options: argparse.Namespace) -> ClassifierTrainingOptions:
         val_share=options.held_out,
         leave_out=tuple(options.leave_out),
         seed=options.seed,
+        start=None if options.start is None else existing(options.start),
         resume=options.resume,
         device=options.device,
         precision=options.precision,

@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 LAST_NAME, BEST_NAME, DONE_NAME = "last.pt", "best.pt", "classifier.pt"
 EPOCHS_NAME = "epochs.jsonl"
+_KIND = ("architecture", "classes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +77,9 @@ class ClassifierTrainingOptions:
         Crops of surveys whose names hold one of these are not used at all.
     jitter : CropJitter
     seed : int
+    start : Path or None
+        A checkpoint of the same network and classes to start from, at any image size; None starts
+        from random weights.
     resume : bool
         Go on from the last whole epoch in `out` when there is one.
     device : str
@@ -110,6 +114,7 @@ class ClassifierTrainingOptions:
     leave_out: tuple[str, ...] = ()
     jitter: CropJitter = field(default_factory=CropJitter)
     seed: int = 0
+    start: Path | None = None
     resume: bool = False
     device: str = "auto"
     precision: Literal["fp32", "bf16"] = "fp32"
@@ -213,6 +218,9 @@ class _Run:
         if options.resume and (options.out / LAST_NAME).is_file():
             self._load(LAST_NAME)
             logger.info("goes on after epoch %d of %d", self._epoch, options.epochs)
+        elif options.start is not None:
+            self._network.load_state_dict(self._same(options.start, _KIND)["model"])
+            self._network.temperature.fill_(1.0)  # it was fitted to what that run held out
 
     def train(self, on_progress: ProgressListener | None) -> None:
         """Learn until the last epoch, keeping each as a whole."""
@@ -316,22 +324,25 @@ class _Run:
 
     def _load(self, name: str) -> None:
         """Take over a checkpoint, the optimiser's state where it has one."""
-        path = self._options.out / name
-        content = read_classifier(path)
-        wanted_of = {"architecture": self._options.architecture, "seed": self._options.seed,
-                     "classes": list(self._options.classes),
-                     "image_size": self._options.image_size}
-        for word, wanted in wanted_of.items():
-            if content[word] != wanted:
-                raise ConfigurationError(
-                    f"{path}: another run: {word} {content[word]!r}, expected {wanted!r}; "
-                    "choose another --out"
-                )
+        content = self._same(self._options.out / name, (*_KIND, "seed", "image_size"))
         self._network.load_state_dict(content["model"])
         if "optimizer" in content:
             self._optimizer.load_state_dict(content["optimizer"])
             self._epoch, self._best = content["epoch"], content["best"]
             self._told = content["told"]
+
+    def _same(self, path: Path, words: tuple[str, ...]) -> dict[str, Any]:
+        """Return a checkpoint that is as the options are in these words."""
+        content = read_classifier(path)
+        for word in words:
+            wanted = getattr(self._options, word)
+            wanted = list(wanted) if isinstance(wanted, tuple) else wanted
+            if content[word] != wanted:
+                raise ConfigurationError(
+                    f"{path}: another run: {word} {content[word]!r}, expected {wanted!r}; "
+                    "choose another --out or --from"
+                )
+        return content
 
     def finish(self) -> Path:
         """Calibrate the best epoch and write what is exported."""

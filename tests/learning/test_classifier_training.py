@@ -113,6 +113,11 @@ def test_it_learns_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert batches_ahead(again) == 0
     with pytest.raises(ConfigurationError, match="another run: image_size 40, expected 48"):
         train_classifier(replace(again, image_size=48))
+    first = replace(again, out=tmp_path / "from", start=tmp_path / "again/classifier.pt", epochs=1,
+                    learning_rate=1e-6, image_size=48)
+    assert read_classifier(train_classifier(first))["scores"]["right"] > 0.7  # at once
+    with pytest.raises(ConfigurationError, match="another run: classes"):
+        train_classifier(replace(first, classes=NAMES[::-1], out=tmp_path / "other"))
 
 
 def test_trained_exported_and_looked_through_from_the_command_line(
