@@ -29,7 +29,7 @@ USED = {
     "--injected": ("injected", *_INJECTED),
     "--picks": ("weights", "confidence", "detections", "radius"),
     "--slides": ("slides", "detections", "confidence", "iou", "only", "ignore_cut",
-                 "crops", "record", "weights", "classifier"),
+                 "crops", "plots", "record", "weights", "classifier"),
     "--reviews": (),
 }
 """Which options matter to what is asked for."""
@@ -68,6 +68,7 @@ SLIDES     evaluate --slides DIR --detections [NAME=]detections.csv[,more.csv]..
   F1 per class, of all (the class must be right) and of any (it need not). Labels marked unsure
   count neither way. Files joined by commas are pooled as one run, each of slides of its own, such
   as those left out of each training. Tiles that are labelled and in no file count as empty.
+    --plots DIR                 crops of what was right, false and missed, a PNG each
     --record                    the skill of one such run into the MANIFEST.yaml of its weights:
                                 counts of `sonar-watch slides` are corrected by it from then on
     --record --weights NAME     ... of runs by several trainings, each of slides left out of it,
@@ -101,7 +102,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--confidence", type=positive, help="threshold (default: as configured)"
     )
     parser.add_argument(
-        "--plots", type=Path, metavar="DIR", help="draw curves, and of pictures a gallery"
+        "--plots", type=Path, metavar="DIR",
+        help="draw curves; of pictures a gallery, too; of slides what was right, false and missed"
     )
     parser.add_argument(
         "--baseline", action=argparse.BooleanOptionalAction,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sonar_watch.ichthyolith.labels import LabelledTile
     from sonar_watch.ichthyolith.measured import SkillTarget
-    from sonar_watch.ichthyolith.records import SlideObject
+    from sonar_watch.ichthyolith.records import SlideObject, Tile
     from sonar_watch.ichthyolith.scoring import ClassScore, SlideScores
 
 
@@ -43,6 +43,8 @@ def score_slide_runs(options: argparse.Namespace) -> int:
          lambda: [_table(scored), *(_confusion_table(one) for one in scored)])
     if options.crops is not None:
         print_json({"crops": _write_crops(runs, labels, options)})
+    if options.plots is not None:
+        print_json({"plots": _draw(runs, labels, options)})
     if target is not None:
         from sonar_watch.ichthyolith.measured import record_skill, skill_rows
 
@@ -118,14 +120,34 @@ def _write_crops(
     """Write crops of all that the runs found, called what the labels say; count them by class."""
     from sonar_watch.ichthyolith.judging import judged_by_labels
     from sonar_watch.ichthyolith.review.training_set import write_reviewed_crops
-    from sonar_watch.ichthyolith.tree import read_tree
 
-    folder = options.slides if options.slides.is_dir() else options.slides.parent
-    tiles = {tile.image: tile for slide in read_tree(folder)[0] for tile in slide.tiles}
+    tiles = _tiles(options.slides)
     judged = {one.object_id: one for run in runs
               for one in judged_by_labels(run.objects, labels)}
     with progress("crops", len(judged)) as advance:
         return write_reviewed_crops(options.crops, judged.values(), tiles, advance)
+
+
+def _draw(
+    runs: Sequence[_Run], labels: Sequence[LabelledTile], options: argparse.Namespace
+) -> list[str]:
+    """Draw what each run found and missed, each in a folder of its own where there are several."""
+    from sonar_watch.ichthyolith.score_gallery import draw_score_gallery
+
+    tiles = _tiles(options.slides)
+    written: list[Path] = []
+    for run in runs:
+        folder = options.plots / run.name if len(runs) > 1 else options.plots
+        objects = [one for one in run.objects if one.confidence >= (options.confidence or 0.0)]
+        written += draw_score_gallery(objects, labels, tiles, folder)
+    return [str(path) for path in written]
+
+
+def _tiles(slides: Path) -> dict[str, Tile]:
+    from sonar_watch.ichthyolith.tree import read_tree
+
+    folder = slides if slides.is_dir() else slides.parent
+    return {tile.image: tile for slide in read_tree(folder)[0] for tile in slide.tiles}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

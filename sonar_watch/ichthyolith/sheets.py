@@ -22,6 +22,10 @@ _CELL_PX, _CAPTION_PX, _GAP_PX, _TITLE_PX = 128, 26, 4, 34
 _PAPER, _INK, _EMPTY = 255, 30, 225
 
 
+def _length(one: SlideObject) -> str:
+    return "" if one.length_um is None else f"{one.length_um:.0f} um"
+
+
 def draw_sheets(
     objects: Sequence[SlideObject], crop_of: CropOf, folder: Path, *, most: int = MOST
 ) -> list[Path]:
@@ -51,10 +55,45 @@ def draw_sheets(
     for name in CLASSES:
         members = [one for one in objects if one.class_name == name]
         if members:
-            shown = spread(members, most)
-            paths.append(folder / f"{name}.png")
-            write_png(paths[-1], _sheet(name, shown, len(members), _crops(shown, crop_of)))
+            paths.append(draw_sheet(name, members, crop_of, folder / f"{name}.png", most=most))
     return paths
+
+
+def draw_sheet(
+    title: str,
+    objects: Sequence[SlideObject],
+    crop_of: CropOf,
+    path: Path,
+    *,
+    most: int = MOST,
+    told: Callable[[SlideObject], str] = _length,
+) -> Path:
+    """Write one sheet of objects, the surest first; return its path.
+
+    Parameters
+    ----------
+    title : str
+        How many there are is added.
+    objects, crop_of, most
+        As `draw_sheets`.
+    path : Path
+        PNG, in a folder that exists.
+    told : callable
+        What stands beside the confidence of an object; its length, unless given.
+
+    Raises
+    ------
+    OSError
+        The sheet cannot be written.
+    """
+    shown = spread(objects, most)
+    crops = _crops(shown, crop_of)
+    width = ACROSS * (_CELL_PX + _GAP_PX) + _GAP_PX
+    count = f"{len(objects)}" if len(shown) == len(objects) else f"{len(shown)} of {len(objects)}"
+    cells = [_cell(one, crops[one.object_id], told(one)) for one in shown]
+    write_png(path, np.vstack([_line(width, _TITLE_PX, f"{title}: {count}", 0.7),
+                               *_rows(cells, width)]))
+    return path
 
 
 def spread(objects: Sequence[SlideObject], most: int) -> list[SlideObject]:
@@ -71,20 +110,6 @@ def _crops(shown: Sequence[SlideObject], crop_of: CropOf) -> Mapping[str, ByteIm
     return {one.object_id: crop_of(one) for one in by_image}
 
 
-def _sheet(
-    name: str,
-    shown: Sequence[SlideObject],
-    of: int,
-    crops: Mapping[str, ByteImage | None],
-) -> ByteImage:
-    width = ACROSS * (_CELL_PX + _GAP_PX) + _GAP_PX
-    told = f"{name}: {of}" if len(shown) == of else f"{name}: {len(shown)} of {of}"
-    parts = [_line(width, _TITLE_PX, told, 0.7)]
-    cells = [_cell(one, crops[one.object_id]) for one in shown]
-    parts += list(_rows(cells, width))
-    return np.vstack(parts)
-
-
 def _rows(cells: Sequence[ByteImage], width: int) -> Iterator[ByteImage]:
     height = _CELL_PX + _CAPTION_PX + _GAP_PX
     for start in range(0, len(cells), ACROSS):
@@ -95,9 +120,8 @@ def _rows(cells: Sequence[ByteImage], width: int) -> Iterator[ByteImage]:
         yield row
 
 
-def _cell(one: SlideObject, crop: ByteImage | None) -> ByteImage:
-    length = "" if one.length_um is None else f"{one.length_um:.0f} um"
-    first = f"{one.confidence:.2f} {length}{' seen' if one.reviewed else ''}"
+def _cell(one: SlideObject, crop: ByteImage | None, told: str) -> ByteImage:
+    first = f"{one.confidence:.2f} {told}{' seen' if one.reviewed else ''}"
     lines = [_line(_CELL_PX, _CAPTION_PX // 2, text, 0.34) for text in (first, _place(one))]
     return np.vstack([_fitted(crop), *lines])
 

@@ -307,3 +307,53 @@ def test_what_cannot_be_scored_is_said(
     given = [word.format(tmp_path) for word in words]
     assert main(["evaluate", "--slides", str(tmp_path), *given]) == 78
     assert message in capsys.readouterr().err
+
+
+def test_a_gallery_of_what_was_right_false_and_missed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiles, random = tmp_path / "tiles", np.random.default_rng(3)
+    image = "a/b/001/b_001_0_0.jpg"
+    (tiles / image).parent.mkdir(parents=True)
+    import cv2
+
+    cv2.imwrite(str(tiles / image), random.integers(90, 160, (1200, 1200, 3), np.uint8))
+    (tiles / "labels.json").write_text(json.dumps([{
+        "image": image, "site": "a", "sample": "b", "slide": "001", "objects": [
+            {"box": box, "class": name, "certainty": "sure", "cut": False}
+            for box, name in ((TOOTH, "tooth"), (OTHER, "denticle"), (AWAY, "tooth"))],
+    }]))  # fmt: skip
+    found = [make_object(image=image), make_object(OTHER, image=image),
+             make_object((10, 10, 60, 60), image=image),
+             make_object((600, 10, 660, 60), "noise", image=image)]
+    write_detections(tmp_path / "detections.csv", found)
+    words = ["evaluate", "--slides", str(tiles), "--detections", str(tmp_path / "detections.csv")]
+    for plots, confidence, there in (
+        ("all", [], ["hits", "false_alarms", "missed"]),
+        ("all", ["--confidence", "0.95"], ["missed"]),  # those of before are gone
+    ):
+        assert main([*words, *confidence, "--plots", str(tmp_path / plots)]) == 0
+        drawn = [Path(one) for row in capsys.readouterr().out.splitlines()
+                 for one in json.loads(row).get("plots", [])]
+        assert [path.stem for path in drawn] == there
+        assert sorted(path.stem for path in (tmp_path / plots).iterdir()) == sorted(there)
+        widths = {cv2.imread(str(path)).shape[1] for path in drawn}
+        assert len(widths) == 1
+
+
+def test_what_a_gallery_tells_of_each() -> None:
+    from sonar_watch.ichthyolith.score_gallery import FALSE, HITS, MISSED, grouped
+
+    tile = make_tile(label(), label(OTHER, "denticle"), label(AWAY), label((600, 600, 700, 700)))
+    false = (10.0, 10.0, 60.0, 60.0)
+    groups = grouped([
+        make_object(), make_object(OTHER, confidence=0.7), make_object(false, "sawtoothed"),
+        make_object(AWAY, "noise", 0.2), make_object((300, 10, 340, 50), "noise"),
+    ], [tile])  # fmt: skip
+    told = {name: [(one.best.xyxy_px, one.confidence, said) for one, said in group]
+            for name, group in groups.items()}
+    assert told == {
+        HITS: [(TOOTH, 0.9, "tooth")],
+        FALSE: [(OTHER, 0.7, "tooth, is denticle"), (false, 0.9, "sawtoothed")],
+        MISSED: [(AWAY, 0.2, "rejected tooth"), ((600, 600, 700, 700), 0.0, "tooth")],
+    }
